@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict
+
+import "strings"
+
+// Why says in one English sentence what was decided and on which evidence, for people who are woken by it. It ends with
+// a full stop.
+func (v Verdict) Why() string {
+	e, r := v.Evidence, v.Rivalry
+	switch v.Rule {
+	case RuleNone:
+		return "Nothing has been judged yet."
+	case BackupNoDoubt:
+		return sentence("The peer is not in doubt", e.Heartbeat.clause())
+	case BackupPeerAlive:
+		return sentence("The peer serves this instance: its adverts still arrive on another path", e.Heartbeat.clause())
+	case BackupLate:
+		return sentence("This router was too busy or suspended to have heard the peer, so it listens before it judges", e.Voice.clause())
+	case BackupContested:
+		return sentence("The peer still answers for the virtual address, confirmed, so it serves although it cannot be heard", e.Voice.clause(), e.Heartbeat.clause())
+	case BackupIsolated:
+		return sentence("No serving port of this router has carrier, so there is nobody whom it could serve", e.Voice.clause(), e.Heartbeat.clause())
+	case BackupPeerDead:
+		return sentence("The peer does not serve: the virtual address is silent on a port where it answered within the last minute and a witness answers now", e.death()...)
+	case BackupPeerDeadWait:
+		return sentence("The peer does not serve, but "+e.caution()+", so the takeover waits for the master-down deadline: the virtual address is silent on a port where it answered within the last minute and a witness answers now", e.death()...)
+	case BackupLocalFault:
+		return sentence("This router's own side of the heartbeat failed, and of the peer nothing is proved", e.doubts()...)
+	case BackupUnproven:
+		return sentence("Nothing proves that the peer died and nothing that it serves", e.doubts()...)
+	case MasterMute:
+		return "Every serving port has carrier but hears no other station, so this router obeys whoever adverts (" + r.Exchange.clause() + ")."
+	case MasterOrder:
+		return "Adverts pass between the two who serve, so the order of the protocol decides (" + r.Exchange.clause() + ")."
+	case MasterUnrivalled:
+		return sentence("Nothing shows that anybody else serves", r.Rival.clause(), r.Exchange.clause())
+	case MasterStranger:
+		return sentence("A station never tied to the peer answers for one virtual address, as a host with a wrong address would; this router defends it", r.Exchange.clause(), r.Youth.clause())
+	case MasterYoung:
+		return sentence("Somebody else already serves, and this router has only just begun, so it gives way", r.Rival.clause(), r.Exchange.clause(), r.Youth.clause())
+	case MasterAsk:
+		return sentence("Somebody else seems to serve too, so this router announces itself, waits and asks again", r.Rival.clause(), r.Exchange.clause(), r.Youth.clause())
+	case MasterAnswered:
+		return sentence("Somebody else still serves after this router has announced itself and asked again, so it gives way", r.Rival.clause(), "it answers on every serving port that has a witness", r.Exchange.clause())
+	case MasterDefend:
+		return sentence("Somebody else serves too, but does not hold every serving port that has a witness, so this router stays and announces itself", r.Rival.clause(), r.Everywhere.clause(), r.Exchange.clause())
+	}
+	return "The rule " + v.Rule.String() + " is not known to this version."
+}
+
+// sentence joins a conclusion and the evidence for it.
+func sentence(conclusion string, evidence ...string) string {
+	return conclusion + " (" + strings.Join(evidence, "; ") + ")."
+}
+
+// death is the evidence that rounds off the proof of a death.
+func (e Evidence) death() []string {
+	return []string{e.Voice.clause(), e.VIP.clause(), e.Serving.clause(), e.Heartbeat.clause()}
+}
+
+// doubts is the evidence that was not enough: everything but our own lateness where we were on time.
+func (e Evidence) doubts() []string {
+	clauses := []string{e.Voice.clause(), e.VIP.clause(), e.Silence.clause(), e.Serving.clause(), e.Heartbeat.clause()}
+	if e.Self == SelfUnknown {
+		clauses = append(clauses, "how late this router itself was is not known")
+	}
+	return clauses
+}
+
+// caution is why a proved death does not act at once.
+func (e Evidence) caution() string {
+	switch {
+	case e.VIP == ReplyStranger:
+		return "a stranger answers for the virtual address"
+	case e.Crowd == CrowdSeveral:
+		return "carrier was lost on a port where several other routers were heard"
+	}
+	return "it is not known how many other routers are on the heartbeat port"
+}
+
+func (v Voice) clause() string {
+	switch v {
+	case VoiceUnknown:
+		return "nothing was waited for"
+	case VoiceSilent:
+		return "nothing was heard of the peer since the doubt began"
+	case VoiceLives:
+		return "the peer's box was heard since the doubt began, but not that it serves"
+	case VoiceServes:
+		return "the peer says that it serves"
+	}
+	return "voice " + v.String()
+}
+
+func (r Reply) clause() string {
+	switch r {
+	case ReplyUnknown:
+		return "not every serving port has been asked for the virtual address"
+	case ReplySilent:
+		return "nobody answers for the virtual address on any port"
+	case ReplyUnconfirmed:
+		return "only broadcasts for the virtual address are answered, as a fabric's cache does for the dead"
+	case ReplyStranger:
+		return "a station never tied to the peer answers for the virtual address"
+	case ReplyPeer:
+		return "the peer answers for the virtual address"
+	}
+	return "reply " + r.String()
+}
+
+func (s Serving) clause() string {
+	switch s {
+	case ServingUnknown:
+		return "the carrier of the serving ports is not known"
+	case ServingNone:
+		return "no serving port has carrier"
+	case ServingSome:
+		return "some serving ports have carrier"
+	case ServingAll:
+		return "every serving port has carrier"
+	}
+	return "serving " + s.String()
+}
+
+func (s Silence) clause() string {
+	switch s {
+	case SilenceUnknown:
+		return "no silence to judge by"
+	case SilenceUncalibrated:
+		return "no silent port where an answer would surely have been heard"
+	case SilenceCalibrated:
+		return "silent where an answer would have been heard"
+	}
+	return "silence " + s.String()
+}
+
+// clause names the heartbeat port's state and the side that it points to.
+func (l Link) clause() string {
+	switch l {
+	case LinkUnknown:
+		return "the state of the heartbeat port is not known"
+	case LinkUp:
+		return "the heartbeat port has carrier"
+	case LinkDown:
+		return "the heartbeat port has no carrier: its cable, the far side or its transceiver"
+	case LinkAdminDown:
+		return "the heartbeat port was taken down on this router"
+	case LinkGone:
+		return "the heartbeat port is gone from this router: its driver or its card"
+	}
+	return "heartbeat " + l.String()
+}
+
+func (e Exchange) clause() string {
+	switch e {
+	case ExchangeUnknown:
+		return "whether adverts pass is not known"
+	case ExchangeNone:
+		return "no adverts pass that would decide"
+	case ExchangeOpen:
+		return "adverts have passed for less than two intervals"
+	case ExchangeDecided:
+		return "the order of the adverts is for this router"
+	}
+	return "exchange " + e.String()
+}
+
+func (y Youth) clause() string {
+	switch y {
+	case YouthUnknown:
+		return "for how long this router has served is not known"
+	case YouthYoung:
+		return "this router has served before a witness for less than a master-down interval"
+	case YouthOld:
+		return "this router has long served before a witness"
+	}
+	return "youth " + y.String()
+}
+
+func (r Rival) clause() string {
+	switch r {
+	case RivalUnknown:
+		return "who answers for the virtual addresses is not known"
+	case RivalNobody:
+		return "nobody else answers for the virtual addresses"
+	case RivalPeer:
+		return "the peer answers for a virtual address"
+	case RivalOneForTwo:
+		return "one station answers for several virtual addresses"
+	case RivalStranger:
+		return "a station never tied to the peer answers for a virtual address"
+	}
+	return "rival " + r.String()
+}
+
+// clause is about the rival answering everywhere.
+func (t Tri) clause() string {
+	switch t {
+	case TriUnknown:
+		return "whether it answers on every serving port is not known"
+	case TriNo:
+		return "it does not answer on every serving port that has a witness"
+	case TriYes:
+		return "it answers on every serving port that has a witness"
+	}
+	return "everywhere " + t.String()
+}
