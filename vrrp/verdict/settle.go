@@ -84,7 +84,7 @@ func (t Tri) String() string { return name(t, "unknown", "no", "yes") }
 
 // master is the table of a MASTER who may not be the only one. The last row always holds.
 var master = [...]rule[Rivalry]{
-	{MasterMute, Isolated, Obey, func(r Rivalry) bool { return r.Mute == TriYes && r.adverts() }},
+	{MasterMute, PeerAlive, Obey, func(r Rivalry) bool { return r.Mute == TriYes && r.adverts() }},
 	{MasterOrder, Contested, Stay, Rivalry.adverts},
 	{MasterUnrivalled, None, Stay, func(r Rivalry) bool { return r.Rival == RivalUnknown || r.Rival == RivalNobody }},
 	{MasterStranger, Contested, Defend, func(r Rivalry) bool { return r.Rival == RivalStranger }},

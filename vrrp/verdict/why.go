@@ -16,38 +16,51 @@ func (v Verdict) Why() string {
 	case BackupPeerAlive:
 		return sentence("The peer serves this instance: its adverts still arrive on another path", e.Heartbeat.clause())
 	case BackupLate:
-		return sentence("This router was too busy or suspended to have heard the peer, so it listens before it judges", e.Voice.clause())
+		return sentence("This router was too busy or suspended to have heard the peer, so it listens before it judges",
+			e.Voice.clause())
 	case BackupContested:
-		return sentence("The peer still answers for the virtual address, confirmed, so it serves although it cannot be heard", e.Voice.clause(), e.Heartbeat.clause())
+		return sentence("The peer still answers for the virtual address, confirmed, so it serves although it cannot be heard",
+			e.Voice.clause(), e.Heartbeat.clause())
 	case BackupIsolated:
-		return sentence("No serving port of this router has carrier, so there is nobody whom it could serve", e.Voice.clause(), e.Heartbeat.clause())
+		return sentence("No serving port of this router has carrier, so there is nobody whom it could serve",
+			e.Voice.clause(), e.Heartbeat.clause())
 	case BackupPeerDead:
-		return sentence("The peer does not serve: the virtual address is silent on a port where it answered within the last minute and a witness answers now", e.death()...)
+		return sentence("The peer does not serve: "+proof, e.death()...)
 	case BackupPeerDeadWait:
-		return sentence("The peer does not serve, but "+e.caution()+", so the takeover waits for the master-down deadline: the virtual address is silent on a port where it answered within the last minute and a witness answers now", e.death()...)
+		return sentence("The peer does not serve, but "+e.caution()+
+			", so the takeover waits for the master-down deadline: "+proof, e.death()...)
 	case BackupLocalFault:
 		return sentence("This router's own side of the heartbeat failed, and of the peer nothing is proved", e.doubts()...)
 	case BackupUnproven:
 		return sentence("Nothing proves that the peer died and nothing that it serves", e.doubts()...)
 	case MasterMute:
-		return "Every serving port has carrier but hears no other station, so this router obeys whoever adverts (" + r.Exchange.clause() + ")."
+		return sentence("Every serving port has carrier but hears no other station, so this router obeys whoever adverts",
+			r.Exchange.clause())
 	case MasterOrder:
-		return "Adverts pass between the two who serve, so the order of the protocol decides (" + r.Exchange.clause() + ")."
+		return sentence("Adverts pass between the two who serve, so the order of the protocol decides", r.Exchange.clause())
 	case MasterUnrivalled:
 		return sentence("Nothing shows that anybody else serves", r.Rival.clause(), r.Exchange.clause())
 	case MasterStranger:
-		return sentence("A station never tied to the peer answers for one virtual address, as a host with a wrong address would; this router defends it", r.Exchange.clause(), r.Youth.clause())
+		return sentence("A station never tied to the peer answers for one virtual address, as a host with a wrong address would, "+
+			"so this router defends it", r.Exchange.clause(), r.Youth.clause())
 	case MasterYoung:
-		return sentence("Somebody else already serves, and this router has only just begun, so it gives way", r.Rival.clause(), r.Exchange.clause(), r.Youth.clause())
+		return sentence("Somebody else already serves, and this router has only just begun, so it gives way",
+			r.Rival.clause(), r.Exchange.clause(), r.Youth.clause())
 	case MasterAsk:
-		return sentence("Somebody else seems to serve too, so this router announces itself, waits and asks again", r.Rival.clause(), r.Exchange.clause(), r.Youth.clause())
+		return sentence("Somebody else seems to serve too, so this router announces itself, waits and asks again",
+			r.Rival.clause(), r.Exchange.clause(), r.Youth.clause())
 	case MasterAnswered:
-		return sentence("Somebody else still serves after this router has announced itself and asked again, so it gives way", r.Rival.clause(), "it answers on every serving port that has a witness", r.Exchange.clause())
+		return sentence("Somebody else still serves after this router has announced itself and asked again, so it gives way",
+			r.Rival.clause(), r.Everywhere.clause(), r.Exchange.clause())
 	case MasterDefend:
-		return sentence("Somebody else serves too, but does not hold every serving port that has a witness, so this router stays and announces itself", r.Rival.clause(), r.Everywhere.clause(), r.Exchange.clause())
+		return sentence("Somebody else serves too, but does not hold every serving port that has a witness, so this router stays and "+
+			"announces itself", r.Rival.clause(), r.Everywhere.clause(), r.Exchange.clause())
 	}
 	return "The rule " + v.Rule.String() + " is not known to this version."
 }
+
+// proof is what a takeover rests on.
+const proof = "the virtual address is silent on a port where it answered within the last minute and a witness answers now"
 
 // sentence joins a conclusion and the evidence for it.
 func sentence(conclusion string, evidence ...string) string {
@@ -143,11 +156,11 @@ func (l Link) clause() string {
 	case LinkUp:
 		return "the heartbeat port has carrier"
 	case LinkDown:
-		return "the heartbeat port has no carrier: its cable, the far side or its transceiver"
+		return "the heartbeat port has no carrier, by its cable, its transceiver or the far side"
 	case LinkAdminDown:
 		return "the heartbeat port was taken down on this router"
 	case LinkGone:
-		return "the heartbeat port is gone from this router: its driver or its card"
+		return "the heartbeat port is gone from this router, with its driver or its card"
 	}
 	return "heartbeat " + l.String()
 }

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// powerOff is the evidence of the story that the product exists for: the peer lost power and with it the cable.
+func powerOff() Evidence {
+	return Evidence{
+		Voice:     VoiceSilent,
+		Self:      SelfOnTime,
+		VIP:       ReplySilent,
+		Serving:   ServingAll,
+		Silence:   SilenceCalibrated,
+		Crowd:     CrowdAlone,
+		Heartbeat: LinkDown,
+	}
+}
+
+// with returns the power-off evidence with something else about it.
+func with(change func(*Evidence)) Evidence {
+	e := powerOff()
+	change(&e)
+	return e
+}
+
+func TestJudge(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		evidence Evidence
+		want     Verdict
+	}{{
+		"nothing is known",
+		Evidence{},
+		Verdict{Finding: None, Rule: BackupNoDoubt, Act: ActNone},
+	}, {
+		"no doubt, although everything else speaks for a death",
+		with(func(e *Evidence) { e.Voice = VoiceUnknown }),
+		Verdict{Finding: None, Rule: BackupNoDoubt, Act: ActNone},
+	}, {
+		"the peer lost power",
+		powerOff(),
+		Verdict{Finding: PeerDead, Rule: BackupPeerDead, Act: TakeOver},
+	}, {
+		"the peer lost power, and nobody knows anything of the dark port",
+		with(func(e *Evidence) { e.Heartbeat = LinkUnknown }),
+		Verdict{Finding: PeerDead, Rule: BackupPeerDead, Act: TakeOver},
+	}, {
+		"the peer died although our heartbeat port was taken down",
+		with(func(e *Evidence) { e.Heartbeat = LinkAdminDown }),
+		Verdict{Finding: PeerDead, Rule: BackupPeerDead, Act: TakeOver},
+	}, {
+		"the peer hangs with its carrier up",
+		with(func(e *Evidence) { e.Heartbeat = LinkUp }),
+		Verdict{Finding: PeerDead, Rule: BackupPeerDead, Act: TakeOver},
+	}, {
+		"the peer died together with some of our own ports",
+		with(func(e *Evidence) { e.Serving = ServingSome }),
+		Verdict{Finding: PeerDead, Rule: BackupPeerDead, Act: TakeOver},
+	}, {
+		"a fabric answers from its cache for the dead",
+		with(func(e *Evidence) { e.VIP = ReplyUnconfirmed }),
+		Verdict{Finding: PeerDead, Rule: BackupPeerDead, Act: TakeOver},
+	}, {
+		"a printer answers for the dead",
+		with(func(e *Evidence) { e.VIP = ReplyStranger }),
+		Verdict{Finding: PeerDead, Rule: BackupPeerDeadWait, Act: AtDeadline},
+	}, {
+		"carrier lost on a segment with several routers",
+		with(func(e *Evidence) { e.Crowd = CrowdSeveral }),
+		Verdict{Finding: PeerDead, Rule: BackupPeerDeadWait, Act: AtDeadline},
+	}, {
+		"nobody counted the routers on the segment",
+		with(func(e *Evidence) { e.Crowd = CrowdUnknown }),
+		Verdict{Finding: PeerDead, Rule: BackupPeerDeadWait, Act: AtDeadline},
+	}, {
+		"only the cable failed",
+		with(func(e *Evidence) { e.VIP, e.Silence = ReplyPeer, SilenceUnknown }),
+		Verdict{Finding: Contested, Rule: BackupContested, Act: ByContested},
+	}, {
+		"answered on one port, silent on another that would have heard it",
+		with(func(e *Evidence) { e.VIP = ReplyPeer }),
+		Verdict{Finding: Contested, Rule: BackupContested, Act: ByContested},
+	}, {
+		"answered by the peer, and our last port died since",
+		with(func(e *Evidence) { e.VIP, e.Serving = ReplyPeer, ServingNone }),
+		Verdict{Finding: Contested, Rule: BackupContested, Act: ByContested},
+	}, {
+		"adverts on another path beat every silence",
+		with(func(e *Evidence) { e.Voice = VoiceServes }),
+		Verdict{Finding: PeerAlive, Rule: BackupPeerAlive, Act: Stay},
+	}, {
+		"adverts on another path beat our own lateness",
+		with(func(e *Evidence) { e.Voice, e.Self = VoiceServes, SelfLate }),
+		Verdict{Finding: PeerAlive, Rule: BackupPeerAlive, Act: Stay},
+	}, {
+		"our own loop was late",
+		with(func(e *Evidence) { e.Self = SelfLate }),
+		Verdict{Finding: Unproven, Rule: BackupLate, Act: Listen},
+	}, {
+		"our own loop was late, and the peer was answering before",
+		with(func(e *Evidence) { e.Self, e.VIP = SelfLate, ReplyPeer }),
+		Verdict{Finding: Unproven, Rule: BackupLate, Act: Listen},
+	}, {
+		"how late we were is not known",
+		with(func(e *Evidence) { e.Self = SelfUnknown }),
+		Verdict{Finding: Unproven, Rule: BackupUnproven, Act: ByPrior},
+	}, {
+		"this router lost every serving port",
+		with(func(e *Evidence) { e.Serving, e.Silence = ServingNone, SilenceUncalibrated }),
+		Verdict{Finding: Isolated, Rule: BackupIsolated, Act: Release},
+	}, {
+		"no serving port is configured, so none can be without carrier",
+		with(func(e *Evidence) { e.Serving, e.Silence, e.VIP = ServingUnknown, SilenceUnknown, ReplyUnknown }),
+		Verdict{Finding: Unproven, Rule: BackupUnproven, Act: ByPrior},
+	}, {
+		"both booted with the cable cut: no silence was ever calibrated",
+		with(func(e *Evidence) { e.Silence = SilenceUncalibrated }),
+		Verdict{Finding: Unproven, Rule: BackupUnproven, Act: ByPrior},
+	}, {
+		"the first burst still runs",
+		with(func(e *Evidence) { e.VIP, e.Silence = ReplyUnknown, SilenceUnknown }),
+		Verdict{Finding: Unproven, Rule: BackupUnproven, Act: ByPrior},
+	}, {
+		"the peer's box lives and does not serve",
+		with(func(e *Evidence) { e.Voice = VoiceLives }),
+		Verdict{Finding: Unproven, Rule: BackupUnproven, Act: ByPrior},
+	}, {
+		"somebody took the heartbeat port down here, and nothing is proved",
+		with(func(e *Evidence) { e.Silence, e.Heartbeat = SilenceUncalibrated, LinkAdminDown }),
+		Verdict{Finding: LocalFault, Rule: BackupLocalFault, Act: ByPrior},
+	}, {
+		"the card with the heartbeat port died, and nothing is proved",
+		with(func(e *Evidence) { e.Silence, e.Heartbeat = SilenceUncalibrated, LinkGone }),
+		Verdict{Finding: LocalFault, Rule: BackupLocalFault, Act: ByPrior},
+	}} {
+		t.Run(c.name, func(t *testing.T) {
+			c.want.Evidence = c.evidence
+			if diff := cmp.Diff(c.want, Judge(c.evidence)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestJudgeTotal(t *testing.T) {
+	size, decided := 0, map[Rule]int{}
+	for e := range everyEvidence() {
+		size++
+		v := Judge(e)
+		decided[v.Rule]++
+		if v.Rule < BackupNoDoubt || v.Rule > BackupUnproven {
+			t.Fatalf("%v: rule %v is not a rule of a BACKUP", e, v.Rule)
+		}
+		if v.Evidence != e || v.Rivalry != (Rivalry{}) {
+			t.Fatalf("%v: the verdict carries other evidence: %+v", e, v)
+		}
+	}
+	if size != evidenceSize {
+		t.Errorf("visited %d evidences, want %d", size, evidenceSize)
+	}
+	for r := BackupNoDoubt; r <= BackupUnproven; r++ {
+		if decided[r] == 0 {
+			t.Errorf("rule %v decides nothing", r)
+		}
+	}
+}
+
+// TestJudgeAgainstProse holds the table against the rows of the judgement written a second time, as one nested condition per row.
+func TestJudgeAgainstProse(t *testing.T) {
+	prose := func(e Evidence) Rule {
+		if e.Voice == VoiceUnknown {
+			return BackupNoDoubt
+		}
+		if e.Voice == VoiceServes {
+			return BackupPeerAlive
+		}
+		if e.Self == SelfLate {
+			return BackupLate
+		}
+		if e.VIP == ReplyPeer {
+			return BackupContested
+		}
+		if e.Serving == ServingNone {
+			return BackupIsolated
+		}
+		if e.Silence == SilenceCalibrated && e.VIP != ReplyUnknown && e.Serving != ServingUnknown &&
+			e.Self != SelfUnknown && e.Voice != VoiceLives {
+			if e.Crowd != CrowdAlone || e.VIP == ReplyStranger {
+				return BackupPeerDeadWait
+			}
+			return BackupPeerDead
+		}
+		if e.Heartbeat == LinkGone || e.Heartbeat == LinkAdminDown {
+			return BackupLocalFault
+		}
+		return BackupUnproven
+	}
+	for e := range everyEvidence() {
+		if got, want := Judge(e).Rule, prose(e); got != want {
+			t.Fatalf("%v: %v, the prose says %v", e, got, want)
+		}
+	}
+}
+
+func TestJudgeDeterministic(t *testing.T) {
+	seen := make(map[Evidence]Verdict, evidenceSize)
+	for e := range everyEvidence() {
+		seen[e] = Judge(e)
+	}
+	for e, want := range seen {
+		if got := Judge(e); got != want {
+			t.Fatalf("%v: %+v, earlier %+v", e, got, want)
+		}
+	}
+}
+
+// TestJudgeUnknownIsNoDeath blanks one fact at a time: what is unknown never makes a death, nor hastens it.
+func TestJudgeUnknownIsNoDeath(t *testing.T) {
+	for e := range everyEvidence() {
+		if Judge(e).Finding != PeerDead {
+			continue
+		}
+		for fact, blank := range map[string]func(*Evidence){
+			"voice":   func(e *Evidence) { e.Voice = VoiceUnknown },
+			"self":    func(e *Evidence) { e.Self = SelfUnknown },
+			"vip":     func(e *Evidence) { e.VIP = ReplyUnknown },
+			"serving": func(e *Evidence) { e.Serving = ServingUnknown },
+			"silence": func(e *Evidence) { e.Silence = SilenceUnknown },
+		} {
+			blanked := e
+			blank(&blanked)
+			if v := Judge(blanked); v.Finding == PeerDead {
+				t.Fatalf("%v: peer-dead without knowing %s", blanked, fact)
+			}
+		}
+		e.Crowd = CrowdUnknown
+		if v := Judge(e); v.Act == TakeOver {
+			t.Fatalf("%v: takes over at once without knowing the crowd", e)
+		}
+	}
+}
+
+// TestJudgeMonotone adds one proof at a time to every evidence that is no death and expects that it stays none.
+func TestJudgeMonotone(t *testing.T) {
+	proofs := map[string]func(Evidence) []Evidence{
+		"our own loop was late": func(e Evidence) []Evidence {
+			e.Self = SelfLate
+			return []Evidence{e}
+		},
+		"our heartbeat port failed": func(e Evidence) []Evidence {
+			var worse []Evidence
+			for _, l := range []Link{LinkDown, LinkAdminDown, LinkGone} {
+				e.Heartbeat = l
+				worse = append(worse, e)
+			}
+			return worse
+		},
+		"serving ports lost carrier": func(e Evidence) []Evidence {
+			var worse []Evidence
+			for s := ServingNone; s < e.Serving; s++ {
+				less := e
+				less.Serving = s
+				worse = append(worse, less)
+			}
+			return worse
+		},
+		"a silence turned out to be worth less": func(e Evidence) []Evidence {
+			var worse []Evidence
+			for s := SilenceUnknown; s < e.Silence; s++ {
+				less := e
+				less.Silence = s
+				worse = append(worse, less)
+			}
+			return worse
+		},
+		"the peer lives": func(e Evidence) []Evidence {
+			var better []Evidence
+			for v := max(e.Voice, VoiceSilent) + 1; v < numVoices; v++ {
+				more := e
+				more.Voice = v
+				better = append(better, more)
+			}
+			return better
+		},
+		"the peer answers for the virtual address": func(e Evidence) []Evidence {
+			e.VIP = ReplyPeer
+			return []Evidence{e}
+		},
+	}
+	for name, add := range proofs {
+		t.Run(name, func(t *testing.T) {
+			added := 0
+			for e := range everyEvidence() {
+				before := Judge(e)
+				for _, more := range add(e) {
+					added++
+					after := Judge(more)
+					if after.Finding == PeerDead && before.Finding != PeerDead {
+						t.Fatalf("%v is %v, but with the proof %v it is %v", e, before.Rule, more, after.Rule)
+					}
+				}
+			}
+			if added == 0 {
+				t.Error("no proof was ever added")
+			}
+		})
+	}
+}
+
+// TestJudgeLifeExcludesDeath is the other half of monotony: with proof of life or of our own lateness there is no death at all.
+func TestJudgeLifeExcludesDeath(t *testing.T) {
+	for e := range everyEvidence() {
+		excluded := e.Voice == VoiceLives || e.Voice == VoiceServes || e.VIP == ReplyPeer ||
+			e.Self == SelfLate || e.Serving == ServingNone
+		if v := Judge(e); excluded && v.Finding == PeerDead {
+			t.Fatalf("%v: %v", e, v.Rule)
+		}
+	}
+}
+
+// TestJudgeClaims says which findings may lead to a claim, and how.
+func TestJudgeClaims(t *testing.T) {
+	allowed := map[Finding][]Act{
+		None:       {ActNone},
+		PeerDead:   {TakeOver, AtDeadline},
+		PeerAlive:  {Stay},
+		LocalFault: {ByPrior},
+		Isolated:   {Release},
+		Contested:  {ByContested},
+		Unproven:   {ByPrior, Listen},
+	}
+	for e := range everyEvidence() {
+		v := Judge(e)
+		found := false
+		for _, act := range allowed[v.Finding] {
+			found = found || act == v.Act
+		}
+		if !found {
+			t.Fatalf("%v: %v asks for %v", e, v.Finding, v.Act)
+		}
+		if e.Voice == VoiceLives && e.VIP != ReplyPeer && e.Self != SelfLate && e.Serving != ServingNone && v.Act != ByPrior {
+			t.Fatalf("%v: proof of life without proof of service asks for %v, want the policy at the deadline", e, v.Act)
+		}
+	}
+}
