@@ -1,0 +1,405 @@
+package node
+
+import (
+	"time"
+
+	"standfast/vrrp"
+	"standfast/vrrp/verdict"
+)
+
+// afterLoss is when the segments are asked again after a carrier loss: a
+// machine that is being switched off answers for some milliseconds more.
+var afterLoss = [...]time.Duration{
+	20 * time.Millisecond, 60 * time.Millisecond, 140 * time.Millisecond,
+	300 * time.Millisecond, 620 * time.Millisecond,
+}
+
+// minSilence is the shortest silence that is worth a doubt of its own; with
+// faster adverts the deadline is nearer than the answers.
+const minSilence = 150 * time.Millisecond
+
+// doubtCause is why the peer is in doubt.
+type doubtCause uint8
+
+const (
+	doubtNone doubtCause = iota
+	doubtCarrier
+	doubtSilence
+	doubtGoodbye
+	doubtDeadline // nothing was heard, and the machine wants to act
+)
+
+func (c doubtCause) String() string {
+	return [...]string{"", "carrier lost on the heartbeat port", "adverts stopped", "the MASTER said goodbye", "no MASTER is heard"}[c]
+}
+
+// doubt exists for as long as its cause does.
+type doubt struct {
+	on       bool
+	cause    doubtCause
+	since    vrrp.Instant
+	next     vrrp.Instant // when to ask again
+	step     int
+	late     time.Duration // how late our own loop was, at worst
+	lateAt   vrrp.Instant
+	listen   stamp // until when we listen because of that
+	listened bool
+}
+
+func (n *Node) settleBackup(i *instance) {
+	n.settleRecant(i)
+	n.settleDoubt(i)
+	if !i.doubt.on {
+		i.verdict = verdict.Verdict{}
+		n.ruleUndoubted(i)
+		return
+	}
+	n.pursue(i)
+	v := verdict.Judge(verdict.Observe(n.readings(i), verdict.Thresholds{Window: i.window()}))
+	n.judged(i, v)
+	n.rule(i, v)
+}
+
+// settleDoubt begins and ends the doubt with its cause.
+func (n *Node) settleDoubt(i *instance) {
+	cause := n.doubtCause(i)
+	switch {
+	case cause == doubtNone:
+		if i.doubt.on {
+			n.note(i, Info, "the peer is heard again, no doubt is left")
+		}
+		if i.doubt.on || n.now.Sub(i.doubt.lateAt) > i.masterDown() {
+			i.doubt = doubt{}
+		}
+	case !i.doubt.on:
+		late, lateAt := i.doubt.late, i.doubt.lateAt
+		i.doubt = doubt{on: true, cause: cause, since: n.now, next: n.now, late: late, lateAt: lateAt}
+		if cause == doubtCarrier {
+			n.emit(ReadPorts{}) // the kernel batches: every port is read now
+		}
+		n.note(i, Warning, "peer in doubt: "+cause.String())
+	case cause == doubtCarrier && i.doubt.cause != doubtCarrier:
+		i.doubt.cause, i.doubt.since, i.doubt.next, i.doubt.step = cause, n.now, n.now, 0
+	}
+}
+
+func (n *Node) doubtCause(i *instance) doubtCause {
+	h := i.heart
+	heard := later(i.obeyed, i.lower)
+	dark := h.down() || h.lostAt.ok && (!heard.ok || h.lostAt.at >= heard.at)
+	switch {
+	case dark && !h.flapping(n.now):
+		return doubtCarrier
+	case i.goodbye.ok && (!heard.ok || i.goodbye.at >= heard.at):
+		return doubtGoodbye
+	case i.interval()*3/2 >= minSilence && heard.ok && n.now.Sub(heard.at) > i.window():
+		return doubtSilence
+	case i.consult != nil && !n.preempting(i):
+		return doubtDeadline
+	}
+	return doubtNone
+}
+
+func later(a, b stamp) stamp {
+	if !a.ok || b.ok && b.at > a.at {
+		return b
+	}
+	return a
+}
+
+// preempting says that the machine wants to act because it outranks a MASTER
+// that it hears now.
+func (n *Node) preempting(i *instance) bool {
+	return i.consult != nil && i.consult.why == vrrp.WhyPreempt &&
+		i.lower.within(n.now, i.window()) && !i.heart.down()
+}
+
+// pursue asks the segments: at once, then by the schedule of the cause, and
+// whenever the machine waits for a ruling that has no fresh burst yet.
+func (n *Node) pursue(i *instance) {
+	q := n.inquire(i)
+	due := n.now >= i.doubt.next || n.ruleDue(i) && !n.fresh(i, q)
+	if !due {
+		return
+	}
+	running := q.burst != nil && !q.burst.done
+	shared := q.burst != nil && q.burst.began >= i.doubt.since && (running || n.now == q.burst.began)
+	if !shared {
+		n.startBurst(q)
+	}
+	if n.now >= i.doubt.next {
+		i.doubt.next = n.nextBurst(i)
+	}
+}
+
+func (n *Node) nextBurst(i *instance) vrrp.Instant {
+	d := &i.doubt
+	switch {
+	case d.cause == doubtCarrier && d.step < len(afterLoss):
+		d.step++
+		return max(d.since.Add(afterLoss[d.step-1]), n.now+1)
+	case d.cause == doubtGoodbye && d.step == 0:
+		d.step++
+		return n.now.Add(max(i.skew()/2, waitMin))
+	}
+	return n.now.Add(i.cadence())
+}
+
+// ruleDue says that the machine waits for a ruling on a silence.
+func (n *Node) ruleDue(i *instance) bool { return i.consult != nil && !n.preempting(i) }
+
+// fresh says that a burst was begun for the ruling that is due.
+func (n *Node) fresh(i *instance, q *inquiry) bool {
+	return q.burst != nil && q.burst.began >= i.consult.since && q.burst.began >= i.doubt.since
+}
+
+// readings is what the judge is given.
+func (n *Node) readings(i *instance) verdict.Readings {
+	r := verdict.Readings{
+		Doubting:  true,
+		Doubt:     n.now.Sub(i.doubt.since),
+		Carrier:   i.doubt.cause == doubtCarrier,
+		Served:    n.age(i.obeyed),
+		Lived:     n.age(i.lived),
+		Late:      i.doubt.late,
+		Listened:  i.doubt.listened,
+		Routers:   len(i.heart.routers),
+		Heartbeat: i.heart.link(),
+	}
+	var b *burst
+	if q := n.inquiryOf(i); q != nil && q.burst != nil && q.burst.began >= i.doubt.since {
+		b = q.burst
+	}
+	for _, s := range i.serving {
+		r.Ports = append(r.Ports, n.portReading(s, b))
+	}
+	return r
+}
+
+func (n *Node) portReading(s *service, b *burst) verdict.PortReading {
+	r := verdict.PortReading{
+		Link: s.port.link(), NoVIP: s.vips == 0,
+		Blind: s.port.blind, Mute: s.port.mute(n.now),
+	}
+	if b == nil {
+		return r
+	}
+	for _, a := range b.asks {
+		switch {
+		case a.port != s.port:
+		case b.done:
+			return a.reading(r)
+		case a.reply() == verdict.ReplyPeer:
+			r.VIP = verdict.ReplyPeer // an answer counts at once, a silence at the end
+		}
+	}
+	return r
+}
+
+func (n *Node) age(s stamp) verdict.Age {
+	return verdict.Age{Known: s.ok, D: n.now.Sub(s.at)}
+}
+
+func (p *port) link() verdict.Link {
+	switch {
+	case !p.known:
+		return verdict.LinkUnknown
+	case !p.state.Present:
+		return verdict.LinkGone
+	case !p.state.AdminUp:
+		return verdict.LinkAdminDown
+	case p.state.Carrier == CarrierDown:
+		return verdict.LinkDown
+	case p.state.Carrier == CarrierUp:
+		return verdict.LinkUp
+	}
+	return verdict.LinkUnknown
+}
+
+// judged keeps the verdict and says so when it is another.
+func (n *Node) judged(i *instance, v verdict.Verdict) {
+	if v.Finding == verdict.Contested {
+		i.otherMaster = true
+		i.recant.answered.set(n.now)
+	}
+	if i.verdict.Rule == v.Rule {
+		i.verdict = v
+		return
+	}
+	i.verdict = v
+	if q := n.inquiryOf(i); q != nil && q.burst != nil && !q.burst.done && v.Act == verdict.ByPrior {
+		return // the burst still runs: this is no verdict to speak of
+	}
+	level := Warning
+	if v.Finding == verdict.Contested {
+		level = Alarm
+	}
+	n.note(i, level, "verdict "+v.Finding.String()+" ["+v.Rule.String()+"]: "+v.Why())
+}
+
+// rule turns the verdict into a ruling.
+func (n *Node) rule(i *instance, v verdict.Verdict) {
+	switch {
+	case n.preempting(i):
+		n.rulePreemption(i)
+	case i.doubt.listen.ok && n.now < i.doubt.listen.at:
+		n.hold(i, i.doubt.listen.at.Sub(n.now))
+	case v.Act == verdict.Listen:
+		i.doubt.listen = stamp{at: n.now.Add(i.interval() + i.skew()), ok: true}
+		i.doubt.listened = true
+		n.hold(i, i.interval()+i.skew())
+	case v.Act == verdict.TakeOver:
+		n.claim(i, v)
+	case n.ruleDue(i):
+		n.ruleDeadline(i, v)
+	}
+}
+
+// ruleDeadline rules on a silence once its fresh burst is over.
+func (n *Node) ruleDeadline(i *instance, v verdict.Verdict) {
+	q := n.inquire(i)
+	if !n.fresh(i, q) || !q.burst.done {
+		return
+	}
+	switch v.Act {
+	case verdict.AtDeadline:
+		n.claim(i, v)
+	case verdict.ByPrior:
+		if i.priorHolds() {
+			n.hold(i, 0)
+			return
+		}
+		n.claim(i, v)
+	case verdict.ByContested:
+		if i.cfg.Contested == ContestedTake {
+			n.claim(i, v)
+			return
+		}
+		n.hold(i, 0)
+	case verdict.ActNone, verdict.Stay, verdict.TakeOver, verdict.Listen, verdict.Release,
+		verdict.Recant, verdict.Defend, verdict.Obey, verdict.Ask:
+		n.hold(i, 0)
+	}
+}
+
+// priorHolds is fault_prior: yield leaves an unproven silence to whoever was
+// MASTER, incumbent to the last one, and a router that never knew another
+// MASTER serves in any case.
+func (i *instance) priorHolds() bool {
+	switch i.cfg.Prior {
+	case PriorYield:
+		return i.otherMaster
+	case PriorIncumbent:
+		return i.otherMaster && !i.wasMaster
+	case PriorServe:
+	}
+	return false
+}
+
+// ruleUndoubted rules where nothing is in doubt: a preemption.
+func (n *Node) ruleUndoubted(i *instance) {
+	if n.preempting(i) {
+		n.rulePreemption(i)
+	}
+}
+
+// rulePreemption follows the RFC's timer. It waits only for a mute port, a
+// stuck actor and a recant.
+func (n *Node) rulePreemption(i *instance) {
+	switch {
+	case n.anyMute(i):
+		n.note(i, Info, "preemption waits: a serving port has carrier but has not heard anybody yet")
+		n.hold(i, i.interval())
+	case i.recant.barred:
+		n.hold(i, 0)
+	default:
+		i.reason = causeText(vrrp.CausePreempt)
+		n.become(i)
+	}
+}
+
+func (n *Node) anyMute(i *instance) bool {
+	for _, s := range i.serving {
+		if s.port.mute(n.now) {
+			return true
+		}
+	}
+	return false
+}
+
+// claim makes the instance MASTER on a verdict, unless something else forbids.
+func (n *Node) claim(i *instance, v verdict.Verdict) {
+	if i.group != nil && n.groupHolds(i.group) {
+		n.hold(i, 0)
+		return
+	}
+	if at, ok := i.recant.claimAt(n.now); ok && !n.begunAfter(i, at) {
+		i.doubt.next = min(i.doubt.next, max(at, n.now+1))
+		n.hold(i, max(at.Sub(n.now), i.skew()))
+		return
+	}
+	i.reason = v.Why()
+	n.become(i)
+}
+
+// begunAfter says that the segments were asked after that moment.
+func (n *Node) begunAfter(i *instance, at vrrp.Instant) bool {
+	q := n.inquiryOf(i)
+	return q != nil && q.burst != nil && q.burst.began >= at
+}
+
+// become hands the takeover to the machine, if the kernel can follow.
+func (n *Node) become(i *instance) {
+	if n.stuck() {
+		n.note(i, Warning, "takeover waits: a change of addresses is stuck in the kernel")
+		n.hold(i, i.interval())
+		return
+	}
+	n.drive(i, vrrp.Ruled{Ruling: vrrp.TakeOver})
+}
+
+// hold answers the machine if it asked.
+func (n *Node) hold(i *instance, d time.Duration) {
+	if i.consult == nil {
+		return
+	}
+	n.drive(i, vrrp.Ruled{Ruling: vrrp.Hold, For: d})
+}
+
+// settleOwner asks once before the first advert of an owner: where another
+// answers for its address it holds back, unless the address is its own for
+// good, as RFC 9568 has it.
+func (n *Node) settleOwner(i *instance) {
+	if i.consult == nil {
+		return
+	}
+	if !i.doubt.on {
+		i.doubt = doubt{on: true, cause: doubtDeadline, since: n.now, next: n.now}
+	}
+	q := n.inquire(i)
+	if n.now >= i.doubt.next {
+		n.startBurst(q)
+		i.doubt.next = i.consult.until
+	}
+	if q.burst == nil || !q.burst.done {
+		return
+	}
+	v := verdict.Judge(verdict.Observe(n.readings(i), verdict.Thresholds{Window: i.window()}))
+	n.judged(i, v)
+	if v.Finding == verdict.Contested && !n.ownsForGood(i) {
+		n.hold(i, 0)
+		return
+	}
+	n.drive(i, vrrp.Ruled{Ruling: vrrp.TakeOver})
+}
+
+// ownsForGood says that every VIP was on its port before this router put it there.
+func (n *Node) ownsForGood(i *instance) bool {
+	for _, v := range i.cfg.VIPs {
+		p := n.byName[v.Port]
+		if p == nil || !n.ownIP(p, v.Prefix.Addr()) {
+			return false
+		}
+	}
+	return true
+}

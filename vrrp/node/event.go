@@ -1,0 +1,126 @@
+package node
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Event is what the outside tells the brain. The set is closed.
+type Event interface{ event() }
+
+// Expired says that a deadline has come, or that the caller woke for another
+// reason and wants the brain to look at the clock. Waking early is harmless;
+// waking late is noticed and judged.
+type Expired struct{}
+
+// Frame is an advertisement as it came off a port.
+type Frame struct {
+	Port     Port
+	MAC      MAC // source hardware address
+	Src, Dst netip.Addr
+	TTL      int    // TTL or hop limit; negative where unknown
+	Payload  []byte // the VRRP message after the IP header; not kept
+}
+
+// Op is what kind of ARP or neighbour-discovery message was heard.
+type Op uint8
+
+// The kinds. A gratuitous message is one in which somebody announces an
+// address rather than answering a question.
+const (
+	Reply Op = iota + 1
+	Request
+	Gratuitous
+)
+
+// Heard is an ARP or neighbour-discovery message that was heard on a port.
+type Heard struct {
+	Port   Port
+	Op     Op
+	Sender netip.Addr // protocol address the sender claims; unspecified in a probe
+	MAC    MAC        // hardware address that goes with it
+	Target netip.Addr // whom it asks for; of a reply, whom it answers
+}
+
+// Carrier is what the device says about its link.
+type Carrier uint8
+
+// Carrier states; the zero value is not knowing.
+const (
+	CarrierUnknown Carrier = iota
+	CarrierDown
+	CarrierUp
+)
+
+// PortState is one port as just read from the kernel.
+type PortState struct {
+	Port      Port
+	Present   bool // false: no interface of this name
+	AdminUp   bool
+	Carrier   Carrier
+	MAC       MAC
+	Addresses []netip.Prefix
+	Driver    string
+	Culprit   string // what the edge says is broken, in words; empty if nothing
+}
+
+// PortsRead tells the state of ports. Whoever reports may report one port or
+// all; what is not mentioned is unchanged.
+type PortsRead struct{ Ports []PortState }
+
+// CarrierLost says that a port's carrier-down count moved: the link dropped,
+// whether or not it is back by now.
+type CarrierLost struct{ Port Port }
+
+// Neighbours tells what the kernel knows about third parties on a port:
+// gateways of its routes and resolved neighbours.
+type Neighbours struct {
+	Port     Port
+	Gateways []netip.Addr
+	Known    map[netip.Addr]MAC
+}
+
+// Installed answers Install: the VIPs and routes of the instance are in the
+// kernel, or Err says in one sentence why they are not.
+type Installed struct {
+	Key  Key
+	Err  string
+	Took time.Duration
+}
+
+// Withdrawn answers Withdraw.
+type Withdrawn struct {
+	Key  Key
+	Err  string
+	Took time.Duration
+}
+
+// Renewed answers Renew.
+type Renewed struct {
+	Key  Key
+	Err  string
+	Took time.Duration
+}
+
+// Deleted says that somebody else removed a VIP or a route of a serving
+// instance.
+type Deleted struct{ Key Key }
+
+// Reload replaces the configuration. What did not change is not touched.
+type Reload struct{ Config Config }
+
+// Stop ends service: goodbyes are said and everything is withdrawn.
+type Stop struct{}
+
+func (Expired) event()     {}
+func (Frame) event()       {}
+func (Heard) event()       {}
+func (PortsRead) event()   {}
+func (CarrierLost) event() {}
+func (Neighbours) event()  {}
+func (Installed) event()   {}
+func (Withdrawn) event()   {}
+func (Renewed) event()     {}
+func (Deleted) event()     {}
+func (Reload) event()      {}
+func (Stop) event()        {}

@@ -1,0 +1,205 @@
+package node
+
+import (
+	"slices"
+
+	"standfast/vrrp"
+	"standfast/vrrp/verdict"
+)
+
+// Cause is why an instance cannot serve.
+type Cause uint8
+
+// The causes of FAULT. They form a set with a culprit each: leaving one port
+// repaired and another broken leaves the instance in FAULT.
+const (
+	CauseCarrier   Cause = iota + 1 // a serving port has no carrier
+	CauseAdminDown                  // a serving port is administratively down
+	CauseGone                       // a serving port does not exist
+	CauseMutation                   // the kernel does not take the addresses
+	CauseGroup                      // another member of the sync group is in FAULT
+)
+
+// String is a stable word for logs and status.
+func (c Cause) String() string {
+	switch c {
+	case CauseCarrier:
+		return "no-carrier"
+	case CauseAdminDown:
+		return "admin-down"
+	case CauseGone:
+		return "gone"
+	case CauseMutation:
+		return "mutation"
+	case CauseGroup:
+		return "group"
+	}
+	return "unknown"
+}
+
+// portFault is the cause a serving port gives, if any. A port never read gives
+// none: unknown is no fault.
+func (p *port) fault() (Fault, bool) {
+	f := Fault{Port: p.name}
+	switch p.link() {
+	case verdict.LinkGone:
+		f.Cause, f.Culprit = CauseGone, "interface does not exist"
+	case verdict.LinkAdminDown:
+		f.Cause, f.Culprit = CauseAdminDown, "administratively down"
+	case verdict.LinkDown:
+		f.Cause, f.Culprit = CauseCarrier, "no carrier"
+	case verdict.LinkUnknown, verdict.LinkUp:
+		return f, false
+	}
+	if p.state.Culprit != "" {
+		f.Culprit = p.state.Culprit
+	}
+	f.Culprit = string(p.name) + ": " + f.Culprit
+	return f, true
+}
+
+// settleFaults re-reads the set of causes and moves the machine when it became
+// empty or ceased to be.
+func (n *Node) settleFaults(i *instance) {
+	n.readSource(i)
+	faults := n.faultsOf(i)
+	if !slices.Equal(faults, i.faults) {
+		n.sayFaults(i, faults)
+	}
+	i.faults = faults
+	if !i.running {
+		return
+	}
+	state := i.state()
+	switch {
+	case len(faults) > 0 && state != vrrp.Fault && !i.partial:
+		i.verdict = n.faultVerdict(i)
+		i.reason = faults[0].Culprit
+		n.drive(i, vrrp.Failed{})
+		i.reason = faults[0].Culprit
+	case len(faults) == 0 && state == vrrp.Fault:
+		i.verdict = verdict.Verdict{}
+		n.drive(i, vrrp.Repaired{})
+	case len(faults) == 0 && i.partial:
+		n.endPartial(i, "every port that serves is in service again")
+	case i.partial && !n.mayBePartial(i):
+		n.endPartial(i, "no port is left to serve on")
+	}
+}
+
+func (n *Node) faultsOf(i *instance) []Fault {
+	var faults []Fault
+	for _, s := range i.serving {
+		if f, ok := s.port.fault(); ok {
+			faults = append(faults, f)
+		}
+	}
+	if i.kernel.failed {
+		faults = append(faults, Fault{Cause: CauseMutation, Culprit: "the kernel did not take the addresses: " + i.kernel.why})
+	}
+	if i.group != nil && i.group.faulty && len(faults) == 0 {
+		faults = append(faults, Fault{Cause: CauseGroup, Culprit: "group " + i.group.cfg.Name + ": another member is in FAULT"})
+	}
+	return faults
+}
+
+func (n *Node) sayFaults(i *instance, faults []Fault) {
+	for _, f := range faults {
+		if !slices.Contains(i.faults, f) {
+			n.note(i, Warning, "cannot serve: "+f.Culprit)
+		}
+	}
+	for _, f := range i.faults {
+		if !slices.Contains(faults, f) {
+			n.note(i, Info, "no longer a hindrance: "+f.Culprit)
+		}
+	}
+}
+
+// faultVerdict names a fault of one's own: isolated where nothing is left to
+// serve on.
+func (n *Node) faultVerdict(i *instance) verdict.Verdict {
+	v := verdict.Verdict{Finding: verdict.LocalFault, Act: verdict.Release}
+	for _, s := range i.serving {
+		if !s.port.down() {
+			return v
+		}
+	}
+	if len(i.serving) > 0 {
+		v.Finding = verdict.Isolated
+	}
+	return v
+}
+
+// mayBePartial says that the only causes are serving ports, and not all of
+// them: others could still be served.
+func (n *Node) mayBePartial(i *instance) bool {
+	up := 0
+	for _, s := range i.serving {
+		if s.vips > 0 && s.port.up() {
+			up++
+		}
+	}
+	ports := !slices.ContainsFunc(i.faults, func(f Fault) bool { return f.Cause == CauseMutation || f.Cause == CauseGroup })
+	return up > 0 && ports
+}
+
+// settlePartial watches, in FAULT, the ports that still work: when nobody has
+// answered there for a master-down interval while a witness does, half a
+// service is better than none. One dead access switch must not take both
+// routers off every other segment.
+func (n *Node) settlePartial(i *instance) {
+	if !n.mayBePartial(i) {
+		i.quiet = stamp{}
+		return
+	}
+	q := n.inquire(i)
+	if n.now >= i.doubt.next {
+		i.doubt.next = n.now.Add(i.cadence())
+		n.startBurst(q)
+	}
+	if q.burst == nil || !q.burst.done {
+		return
+	}
+	if !n.unserved(q.burst) || i.obeyed.within(n.now, i.window()) {
+		i.quiet = stamp{}
+		return
+	}
+	if !i.quiet.ok {
+		i.quiet = stamp{at: q.burst.began, ok: true}
+	}
+	if n.now.Sub(i.quiet.at) >= i.masterDown() && !n.stuck() {
+		n.beginPartial(i)
+	}
+}
+
+// unserved says that nobody answered on any port and a witness did on one.
+func (n *Node) unserved(b *burst) bool {
+	witness := false
+	for _, a := range b.asks {
+		if len(a.answers) > 0 {
+			return false
+		}
+		witness = witness || a.witnessAny
+	}
+	return witness
+}
+
+func (n *Node) beginPartial(i *instance) {
+	i.partial = true
+	i.quiet = stamp{}
+	n.note(i, Alarm, "partial service at priority 1: "+i.faults[0].Culprit+", and nobody answers on the other ports")
+	n.drive(i, vrrp.Reprioritized{Priority: 1})
+	n.drive(i, vrrp.Repaired{})
+	i.reason = "partial: nobody answers on the ports that still work"
+	n.drive(i, vrrp.Ruled{Ruling: vrrp.TakeOver})
+}
+
+func (n *Node) endPartial(i *instance, why string) {
+	i.partial = false
+	n.note(i, Info, "partial service ends: "+why)
+	n.drive(i, vrrp.Reprioritized{Priority: i.cfg.VRRP.Priority})
+	if i.state() == vrrp.Master && len(i.faults) == 0 {
+		n.install(i) // the ports left out so far
+	}
+}

@@ -1,0 +1,89 @@
+package node
+
+import (
+	"standfast/vrrp"
+	"standfast/vrrp/verdict"
+)
+
+// group is one sync group: one verdict for all of its members.
+type group struct {
+	cfg     Group
+	members []*instance
+	state   vrrp.State
+	faulty  bool // some member has a fault of its own
+}
+
+// settleGroup moves the members together: a fault of one is a fault of all,
+// one that steps down takes the others along, and one that took over does too.
+func (n *Node) settleGroup(g *group) {
+	faulty := false
+	for _, i := range g.members {
+		for _, f := range i.faults {
+			faulty = faulty || f.Cause != CauseGroup
+		}
+	}
+	if faulty != g.faulty {
+		g.faulty, n.moved = faulty, true
+	}
+	for _, i := range g.members {
+		if !i.running {
+			return
+		}
+	}
+	n.alignGroup(g)
+	n.sayGroup(g)
+}
+
+// alignGroup lets the last member that moved lead: the one whose state differs
+// from the group's.
+func (n *Node) alignGroup(g *group) {
+	for _, i := range g.members {
+		switch s := i.state(); {
+		case s == g.state:
+		case s == vrrp.Backup && g.state == vrrp.Master:
+			n.each(g, vrrp.Master, vrrp.Ruled{Ruling: vrrp.StepDown}, i)
+		case s == vrrp.Master && !n.groupHolds(g):
+			n.each(g, vrrp.Backup, vrrp.Ruled{Ruling: vrrp.TakeOver}, i)
+		case s == vrrp.Master:
+			i.reason = "another member of group " + g.cfg.Name + " is served by the peer"
+			n.drive(i, vrrp.Ruled{Ruling: vrrp.StepDown})
+		}
+	}
+}
+
+// each drives every member that is in one state, for the sake of a leader.
+func (n *Node) each(g *group, in vrrp.State, e vrrp.Event, leader *instance) {
+	for _, i := range g.members {
+		if i != leader && i.state() == in {
+			i.reason = "group " + g.cfg.Name + ": " + leader.reason
+			i.verdict = leader.verdict
+			n.drive(i, e)
+		}
+	}
+}
+
+// groupHolds says that some member may not be taken over: it is contested, or
+// its MASTER is heard.
+func (n *Node) groupHolds(g *group) bool {
+	for _, i := range g.members {
+		if i.state() == vrrp.Fault || i.verdict.Finding == verdict.Contested ||
+			i.state() == vrrp.Backup && i.obeyed.within(n.now, i.window()) && !i.heart.down() {
+			return true
+		}
+	}
+	return false
+}
+
+// sayGroup reports the state that all members share.
+func (n *Node) sayGroup(g *group) {
+	state := g.members[0].state()
+	for _, i := range g.members {
+		if i.state() != state {
+			return
+		}
+	}
+	if state != g.state {
+		g.state = state
+		n.emit(GroupTransition{Name: g.cfg.Name, To: state})
+	}
+}

@@ -1,0 +1,339 @@
+package node
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"standfast/vrrp"
+	"standfast/vrrp/verdict"
+)
+
+const (
+	defaultRounds = 3
+	// confirmRounds follow when only a broadcast was answered: is it a host
+	// that missed two unicasts, or a cache that answers for the dead?
+	confirmRounds = 2
+	maxAnswers    = 4 // stations remembered per port and burst
+	burstWitness  = 2 // third parties asked per port and burst
+)
+
+// watch names an inquiry. BACKUP instances with the same heartbeat port and
+// the same peer share one; a MASTER, or a router in FAULT, asks for itself.
+type watch struct {
+	port Port
+	peer netip.Addr
+	own  Key
+}
+
+// inquiry is the questioning of all segments on which a peer may serve.
+type inquiry struct {
+	watch watch
+	burst *burst
+	turn  int // of the VIPs of a port
+}
+
+// burst is a few rounds of questions on every serving port together.
+type burst struct {
+	began  vrrp.Instant
+	next   vrrp.Instant // end of the running round
+	ended  vrrp.Instant
+	round  int
+	rounds int
+	wait   time.Duration
+	done   bool
+	asks   []*asking
+}
+
+// asking is one burst on one port.
+type asking struct {
+	port       *port
+	vip        *target
+	sent       [forms]int
+	counts     [forms]bool // an answer to this form was had lately, so its silence counts
+	answers    []answer
+	witnesses  []*target
+	witness    [forms]bool // a witness answered this form in this burst
+	witnessAny bool
+	starved    bool // the budget did not allow a full burst
+}
+
+type answer struct {
+	mac  MAC
+	seen [forms]int
+}
+
+// virtual says that a MAC is VRRP's own (RFC 9568 §7.3): a switch drops a
+// unicast to it on the way in, so a second broadcast has to confirm it.
+func virtual(m MAC) bool {
+	return m[0] == 0 && m[1] == 0 && m[2] == 0x5e && m[3] == 0 && (m[4] == 1 || m[4] == 2)
+}
+
+// watchOf is the inquiry an instance takes part in.
+func (i *instance) watchOf() watch {
+	s := i.machine.Status()
+	if s.State == vrrp.Backup || s.State == vrrp.Initialize {
+		return watch{port: i.heart.name, peer: s.Master}
+	}
+	return watch{own: i.cfg.Key()}
+}
+
+// inquire finds or opens the inquiry of an instance.
+func (n *Node) inquire(i *instance) *inquiry {
+	w := i.watchOf()
+	for _, q := range n.inquiries {
+		if q.watch == w {
+			return q
+		}
+	}
+	q := &inquiry{watch: w}
+	n.inquiries = append(n.inquiries, q)
+	return q
+}
+
+// inquiryOf is the inquiry of an instance if one is open.
+func (n *Node) inquiryOf(i *instance) *inquiry {
+	w := i.watchOf()
+	for _, q := range n.inquiries {
+		if q.watch == w {
+			return q
+		}
+	}
+	return nil
+}
+
+// asking says that a burst runs on the port.
+func (n *Node) asking(p *port) bool {
+	for _, q := range n.inquiries {
+		if q.burst == nil || q.burst.done {
+			continue
+		}
+		for _, a := range q.burst.asks {
+			if a.port == p {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// startBurst begins a burst unless one runs.
+func (n *Node) startBurst(q *inquiry) {
+	if q.burst != nil && !q.burst.done {
+		return
+	}
+	b := &burst{began: n.now, next: n.now, rounds: defaultRounds}
+	q.turn++
+	for _, i := range n.instances {
+		if i.watchOf() != q.watch {
+			continue
+		}
+		if i.cfg.Rounds > 0 {
+			b.rounds = i.cfg.Rounds
+		}
+		b.wait = max(b.wait, i.cfg.Wait)
+		n.addAskings(b, q, i)
+	}
+	if b.wait == 0 {
+		for _, a := range b.asks {
+			b.wait = max(b.wait, a.port.wait())
+		}
+	}
+	q.burst = b
+	n.advance(q)
+}
+
+// addAskings picks one VIP per serving port: of those that are calibrated the
+// next in turn, so that further VIPs come in later bursts.
+func (n *Node) addAskings(b *burst, q *inquiry, i *instance) {
+	for _, s := range i.serving {
+		if s.vips == 0 || s.port.down() || slices.ContainsFunc(b.asks, func(a *asking) bool { return a.port == s.port }) {
+			continue
+		}
+		t := n.pickVIP(q, i, s.port)
+		a := &asking{port: s.port, vip: t}
+		for f := range forms {
+			a.counts[f] = t.calibrated(f, n.now) && !s.port.blind
+		}
+		f := a.witnessForm()
+		a.witnesses = s.port.bestWitnesses(t.addr.Is6(), f, n.now, burstWitness)
+		b.asks = append(b.asks, a)
+	}
+}
+
+func (n *Node) pickVIP(q *inquiry, i *instance, p *port) *target {
+	var all, calibrated []*target
+	for _, v := range i.cfg.VIPs {
+		if v.Port != p.name {
+			continue
+		}
+		t := p.target(v.Prefix.Addr())
+		all = append(all, t)
+		if t.calibrated(broadcast, n.now) || t.calibrated(unicast, n.now) {
+			calibrated = append(calibrated, t)
+		}
+	}
+	if len(calibrated) > 0 {
+		all = calibrated
+	}
+	return all[q.turn%len(all)]
+}
+
+// witnessForm is the form in which a witness must answer for the silence of
+// the VIP to count: like against like.
+func (a *asking) witnessForm() form {
+	if a.counts[unicast] {
+		return unicast
+	}
+	return broadcast
+}
+
+// advance runs the rounds of a burst.
+func (n *Node) advance(q *inquiry) {
+	b := q.burst
+	for b != nil && !b.done && n.now >= b.next {
+		if b.round >= b.rounds && !b.extend() || len(b.asks) == 0 {
+			b.done, b.ended = true, n.now
+			n.moved = true
+			return
+		}
+		b.round++
+		for _, a := range b.asks {
+			n.askRound(a, b.round)
+		}
+		b.next = n.now.Add(b.wait)
+		if b.wait == 0 {
+			b.next = n.now.Add(waitMin)
+		}
+	}
+}
+
+// extend asks for more rounds where a broadcast was answered and no unicast.
+func (b *burst) extend() bool {
+	if b.round >= b.rounds+confirmRounds {
+		return false
+	}
+	return slices.ContainsFunc(b.asks, func(a *asking) bool { return a.reply() == verdict.ReplyUnconfirmed })
+}
+
+func (n *Node) askRound(a *asking, round int) {
+	if a.reply() != verdict.ReplyPeer {
+		f := broadcast
+		if round > 1 && a.vip.mac != (MAC{}) && !virtual(a.vip.mac) {
+			f = unicast
+		}
+		if n.question(a.port, a.vip, f, true) {
+			a.sent[f]++
+		} else {
+			a.starved = true
+		}
+	}
+	if len(a.witnesses) == 0 || a.witness[a.witnessForm()] {
+		return
+	}
+	w := a.witnesses[(round-1)%len(a.witnesses)]
+	f := a.witnessForm()
+	if f == unicast && w.mac == (MAC{}) {
+		f = broadcast
+	}
+	n.question(a.port, w, f, true)
+}
+
+// open says that answers still count: until a little after the last round.
+func (b *burst) open(now vrrp.Instant) bool {
+	return b != nil && (!b.done || now.Sub(b.ended) <= answerWindow)
+}
+
+func (q *inquiry) vipAnswered(p *port, t *target, f form, mac MAC) {
+	if q.burst == nil {
+		return
+	}
+	for _, a := range q.burst.asks {
+		if a.port == p && a.vip == t {
+			a.count(mac, f)
+		}
+	}
+}
+
+func (a *asking) count(mac MAC, f form) {
+	for k := range a.answers {
+		if a.answers[k].mac == mac {
+			a.answers[k].seen[f]++
+			return
+		}
+	}
+	if len(a.answers) < maxAnswers {
+		x := answer{mac: mac}
+		x.seen[f]++
+		a.answers = append(a.answers, x)
+	}
+}
+
+func (q *inquiry) witnessAnswered(p *port, t *target, f form) {
+	if q.burst == nil {
+		return
+	}
+	for _, a := range q.burst.asks {
+		if a.port == p && slices.Contains(a.witnesses, t) {
+			a.witness[f] = true
+			a.witnessAny = true
+		}
+	}
+}
+
+// reply is what the answers so far amount to. On a port where the peer's
+// address was never learnt, whoever answers and is no proxy is taken for it.
+func (a *asking) reply() verdict.Reply {
+	best := verdict.ReplySilent
+	for _, x := range a.answers {
+		r := verdict.ReplyStranger
+		if a.port.isPeer(x.mac) || len(a.port.peers) == 0 {
+			r = verdict.ReplyUnconfirmed
+			if x.seen[unicast] > 0 || virtual(x.mac) && x.seen[broadcast] > 1 {
+				r = verdict.ReplyPeer
+			}
+		}
+		best = max(best, r)
+	}
+	return best
+}
+
+// silent says that this form was asked and not answered.
+func (a *asking) silent(f form) bool {
+	if a.sent[f] == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(a.answers, func(x answer) bool { return x.seen[f] > 0 })
+}
+
+// proves says that the silence of one form counts: the VIP answered to it
+// lately, it was asked and stayed silent, and a witness answered the same.
+func (a *asking) proves() (calibrated, witness bool) {
+	for f := range forms {
+		if !a.counts[f] || !a.silent(f) || a.starved {
+			continue
+		}
+		calibrated = true
+		witness = witness || a.witness[f]
+	}
+	return calibrated, witness
+}
+
+// hiddenFromBroadcast says that an answer counted for the broadcast may have
+// been one to a unicast: here broadcasts were not answered in peacetime.
+func (a *asking) hiddenFromBroadcast() bool {
+	return a.reply() == verdict.ReplyUnconfirmed && !a.counts[broadcast]
+}
+
+// reading is what the burst says about the port, for the judge.
+func (a *asking) reading(r verdict.PortReading) verdict.PortReading {
+	r.VIP = a.reply()
+	if a.starved && r.VIP == verdict.ReplySilent && a.sent[broadcast]+a.sent[unicast] == 0 {
+		r.VIP = verdict.ReplyUnknown
+	}
+	r.Calibrated, r.Witness = a.proves()
+	if a.hiddenFromBroadcast() {
+		r.Calibrated = false
+	}
+	return r
+}

@@ -1,0 +1,315 @@
+package node
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"standfast/vrrp"
+	"standfast/vrrp/verdict"
+)
+
+// bootWait is how long an instance waits for the first carrier of its
+// heartbeat port before it starts without it.
+const bootWait = 5 * time.Second
+
+// instance is one virtual router: its machine and what was made of it.
+type instance struct {
+	cfg     Instance
+	machine *vrrp.Machine
+	heart   *port
+	serving []*service
+	group   *group
+
+	running bool       // the machine was started
+	source  netip.Addr // own address in adverts; kept when the port loses it
+
+	obeyed  stamp // the last advert that a BACKUP must obey
+	lower   stamp // the last advert of a lower MASTER, heard as BACKUP
+	lived   stamp // the last proof that the peer's box lives
+	goodbye stamp // the last priority 0
+
+	otherMaster bool // another MASTER was heard or answered since start
+	wasMaster   bool // this router was the last MASTER it knows of
+
+	consult *consult
+	doubt   doubt
+	mastery mastery
+	recant  recanting
+	kernel  kernel
+
+	faults  []Fault
+	partial bool
+	quiet   stamp // since when nobody answers on the ports that still serve
+
+	verdict verdict.Verdict
+	reason  string // why the state is what it is
+	shown   bool   // the first transition was reported
+
+	counters [vrrp.NumChecks]uint64
+	remarks  vrrp.Remarks
+	sent     uint64
+}
+
+// service is one port an instance serves on.
+type service struct {
+	port      *port
+	vips      int
+	witnessed stamp // a witness answered, first since this router took over
+	tracked   bool
+}
+
+// consult is an open question of the machine.
+type consult struct {
+	why   vrrp.Why
+	since vrrp.Instant
+	until vrrp.Instant
+}
+
+func (i *instance) name() string            { return i.cfg.Name }
+func (i *instance) state() vrrp.State       { return i.machine.Status().State }
+func (i *instance) interval() time.Duration { return i.machine.Status().MasterInterval }
+func (i *instance) skew() time.Duration     { return i.machine.Status().Skew }
+func (i *instance) masterDown() time.Duration {
+	return i.machine.Status().MasterDown
+}
+
+// window is the doubt window: a silence longer than this raises a doubt, and a
+// voice older than this proves nothing about now.
+func (i *instance) window() time.Duration { return i.interval()*3/2 + i.skew() }
+
+// cadence is how often a question is repeated while nothing else is said.
+func (i *instance) cadence() time.Duration { return min(i.interval(), time.Second) }
+
+// peerFresh says that a BACKUP hears its MASTER.
+func (i *instance) peerFresh(now vrrp.Instant) bool {
+	return i.running && i.state() == vrrp.Backup &&
+		(i.obeyed.within(now, i.window()) || i.lower.within(now, i.window()))
+}
+
+func (i *instance) hasVIP(a netip.Addr) bool {
+	return slices.ContainsFunc(i.cfg.VIPs, func(v VIP) bool { return v.Prefix.Addr() == a })
+}
+
+// serves says that this instance puts the address on that port.
+func (i *instance) serves(p *port, a netip.Addr) bool {
+	return slices.ContainsFunc(i.cfg.VIPs, func(v VIP) bool { return v.Port == p.name && v.Prefix.Addr() == a })
+}
+
+func (i *instance) onServing(p *port) bool { return i.service(p) != nil }
+
+func (i *instance) service(p *port) *service {
+	for _, s := range i.serving {
+		if s.port == p {
+			return s
+		}
+	}
+	return nil
+}
+
+// witnessed records the first answer of a witness since this router took over.
+func (i *instance) witnessed(p *port, now vrrp.Instant) {
+	if s := i.service(p); s != nil && !s.witnessed.ok {
+		s.witnessed.set(now)
+	}
+}
+
+// heartbeatOnly says that the instance serves nothing on its interface.
+func (i *instance) heartbeatOnly() bool { return !i.onServing(i.heart) }
+
+// started starts the machine at the first carrier of the heartbeat port, or
+// after a while without it: a router that boots alone must serve, and one
+// whose link comes up late must first hear who serves already.
+func (n *Node) started(i *instance) bool {
+	if i.running {
+		return true
+	}
+	if !i.heart.up() && n.now.Sub(n.born) < bootWait {
+		return false
+	}
+	i.running = true
+	i.reason = "started"
+	n.readSource(i)
+	if len(i.faults) > 0 {
+		n.drive(i, vrrp.Failed{})
+	}
+	n.drive(i, vrrp.Start{Source: i.source})
+	return true
+}
+
+// readSource follows the address that adverts are sent from. When the port
+// loses its address the last one stays: a heartbeat does not depend on it.
+func (n *Node) readSource(i *instance) {
+	a, ok := i.cfg.Source, i.cfg.Source.IsValid()
+	if !ok && i.cfg.VRRP.Family == vrrp.IPv6 {
+		a, ok = i.heart.linkLocal()
+	}
+	for _, prefix := range i.heart.state.Addresses {
+		if !ok && i.cfg.VRRP.Family == vrrp.IPv4 && prefix.Addr().Is4() && !n.isVIP(prefix.Addr()) {
+			a, ok = prefix.Addr(), true
+		}
+	}
+	if !ok || a == i.source {
+		return
+	}
+	i.source = a
+	if i.running {
+		n.drive(i, vrrp.Addressed{Source: a})
+	}
+}
+
+// drive steps the machine and does what it says.
+func (n *Node) drive(i *instance, e vrrp.Event) {
+	for _, a := range i.machine.Step(n.now, e) {
+		switch a := a.(type) {
+		case vrrp.Send:
+			n.sendAdvert(i, a.Priority)
+		case vrrp.Enter:
+			n.enter(i, a)
+		case vrrp.Consult:
+			i.consult = &consult{why: a.Why, since: n.now, until: a.Until}
+			n.moved = true
+		case vrrp.Reannounce:
+			n.announce(i, i.cfg.Announce.Repeat)
+		}
+	}
+	if i.consult != nil && !i.machine.Status().Consulting {
+		i.consult = nil
+	}
+}
+
+// enter follows a change of state: addresses first, then words.
+func (n *Node) enter(i *instance, e vrrp.Enter) {
+	n.moved = true
+	i.consult = nil
+	if e.Cause != vrrp.CauseRuling {
+		i.reason = causeText(e.Cause)
+	}
+	switch {
+	case e.To == vrrp.Master:
+		n.enterMaster(i, e.Cause)
+	case e.From == vrrp.Master:
+		n.withdraw(i)
+		i.wasMaster = true
+	}
+	if e.Cause == vrrp.CauseOutranked {
+		i.otherMaster, i.wasMaster = true, false
+	}
+	if e.To != vrrp.Backup {
+		i.doubt = doubt{}
+	}
+	n.emit(Transition{
+		Key: i.cfg.Key(), Name: i.cfg.Name, At: n.now, From: e.From, To: e.To,
+		Priority: i.cfg.VRRP.Priority, Initial: !i.shown, Verdict: i.verdict, Reason: i.reason,
+	})
+	i.shown = true
+}
+
+// sendAdvert puts an advert on the heartbeat port. Without any source address
+// yet there is nothing that a peer would accept. The lease is renewed with it.
+func (n *Node) sendAdvert(i *instance, priority uint8) {
+	dst := i.cfg.Group
+	if !dst.IsValid() {
+		dst = i.cfg.VRRP.Family.Group()
+	}
+	if !i.source.IsValid() {
+		return
+	}
+	payload, err := i.cfg.VRRP.Advert(priority).Append(nil, i.source, dst)
+	if err != nil {
+		n.note(i, Alarm, "cannot encode an advert: "+err.Error())
+		return
+	}
+	i.sent++
+	n.emit(SendAdvert{Key: i.cfg.Key(), Port: i.heart.name, Src: i.source, Dst: dst, Payload: payload})
+	if priority != 0 {
+		n.renewIfDue(i)
+	}
+}
+
+// takeFrame hands an advert to the instance it belongs to. One that belongs to
+// another instance of the same sender still proves that its box lives.
+func (n *Node) takeFrame(e Frame) {
+	p, ok := n.byName[e.Port]
+	if !ok || n.own(e.MAC) {
+		return
+	}
+	_, vrid, ok := vrrp.Peek(e.Payload)
+	if !ok {
+		return
+	}
+	family := vrrp.IPv4
+	if e.Src.Is6() {
+		family = vrrp.IPv6
+	}
+	i := n.byKey[Key{Port: e.Port, VRID: vrid, Family: family}]
+	if i == nil {
+		return
+	}
+	advert, check, remarks := vrrp.Receive(vrrp.Packet{Src: e.Src, Dst: e.Dst, TTL: e.TTL, Payload: e.Payload}, i.cfg.VRRP)
+	i.counters[check]++
+	i.remarks = remarks
+	if check != vrrp.Accepted || e.Src == i.source || !i.running {
+		return
+	}
+	p.routers = remember(p.routers, e.Src, maxRouters)
+	p.addPeer(e.MAC)
+	n.livesElsewhere(i, p)
+	n.hear(i, advert, e.Src)
+}
+
+// livesElsewhere tells the other instances on this heartbeat port that the
+// peer's box lives.
+func (n *Node) livesElsewhere(heard *instance, p *port) {
+	for _, i := range n.instances {
+		if i != heard && i.heart == p {
+			i.lived.set(n.now)
+		}
+	}
+}
+
+func (n *Node) hear(i *instance, a vrrp.Advert, from netip.Addr) {
+	before := i.state()
+	if before == vrrp.Master {
+		n.exchange(i, a)
+	}
+	n.drive(i, vrrp.Heard{Advert: a, From: from})
+	s := i.machine.Status()
+	switch {
+	case a.Priority == 0:
+		i.goodbye.set(n.now)
+		i.otherMaster = false
+	case s.State == vrrp.Backup && s.Heard && s.LastHeard == n.now:
+		i.obeyed.set(n.now)
+		i.otherMaster, i.wasMaster = true, false
+	case s.State == vrrp.Backup:
+		i.lower.set(n.now)
+		i.otherMaster = true
+	}
+}
+
+func causeText(c vrrp.Cause) string {
+	switch c {
+	case vrrp.CauseStarted:
+		return "started; listening for a MASTER"
+	case vrrp.CauseOwner:
+		return "owner of the addresses started"
+	case vrrp.CauseSilence:
+		return "no advert for a master-down interval, and no ruling came in time"
+	case vrrp.CausePreempt:
+		return "the MASTER has a lower priority"
+	case vrrp.CauseGoodbye:
+		return "the MASTER said goodbye"
+	case vrrp.CauseOutranked:
+		return "a MASTER that outranks this router was heard"
+	case vrrp.CauseFailed:
+		return "a port that serves is out of service"
+	case vrrp.CauseRepaired:
+		return "every port that serves is in service again"
+	case vrrp.CauseStopped:
+		return "stopped"
+	case vrrp.CauseNone, vrrp.CauseRuling:
+		return "ruled"
+	}
+	return c.String()
+}

@@ -1,0 +1,201 @@
+package node
+
+import (
+	"time"
+
+	"standfast/vrrp"
+)
+
+const (
+	leaseMin = time.Second
+	leaseMax = 14 * time.Second
+	// stuckMin is how long a change of addresses may take before the router
+	// counts as unable to act, whatever the advert interval.
+	stuckMin = 2 * time.Second
+
+	defaultRepeat = 5
+)
+
+// kernel is what was asked of the kernel and what it said.
+type kernel struct {
+	holding   bool  // the VIPs are meant to be there
+	installed bool  // and the kernel said they are
+	pending   stamp // a change is under way since
+	failed    bool  // they could not be put there
+	why       string
+	renewed   stamp // the lease runs since
+	renewing  stamp
+}
+
+// lease is the lifetime of the VIPs in whole seconds, 0 for ever.
+func (i *instance) lease() time.Duration {
+	l := i.cfg.Lease
+	if l == LeaseAuto {
+		l = min(3*i.cfg.VRRP.Interval, leaseMax)
+	}
+	if l == 0 {
+		return 0
+	}
+	return max((l+time.Second-1)/time.Second*time.Second, leaseMin)
+}
+
+// patience is how long the kernel may take for a change.
+func (i *instance) patience() time.Duration { return max(i.cfg.VRRP.Interval, stuckMin) }
+
+func (n *Node) install(i *instance) {
+	k := &i.kernel
+	k.holding, k.installed = true, false
+	k.renewed.set(n.now)
+	if !k.pending.ok {
+		k.pending.set(n.now)
+	}
+	n.emit(Install{Key: i.cfg.Key(), Lease: i.lease(), Without: i.outOfService()})
+}
+
+// outOfService are the ports that a partial service leaves out.
+func (i *instance) outOfService() []Port {
+	if !i.partial {
+		return nil
+	}
+	var without []Port
+	for _, s := range i.serving {
+		if s.port.down() {
+			without = append(without, s.port.name)
+		}
+	}
+	return without
+}
+
+func (n *Node) withdraw(i *instance) {
+	k := &i.kernel
+	k.holding, k.installed = false, false
+	if !k.pending.ok {
+		k.pending.set(n.now)
+	}
+	n.emit(Withdraw{Key: i.cfg.Key()})
+}
+
+func (n *Node) takeInstalled(e Installed) {
+	i := n.byKey[e.Key]
+	if i == nil || !i.kernel.holding {
+		return
+	}
+	k := &i.kernel
+	if e.Err != "" {
+		n.note(i, Alarm, "the kernel did not take all addresses and routes: "+e.Err)
+		k.why = e.Err
+		return // pending stays: what is not there by then is a fault
+	}
+	first := !k.installed
+	k.installed, k.failed, k.pending = true, false, stamp{}
+	if !first || i.state() != vrrp.Master {
+		return
+	}
+	n.announce(i, i.cfg.Announce.Repeat)
+	if i.cfg.Announce.Delay > 0 {
+		i.mastery.announce2 = stamp{at: n.now.Add(i.cfg.Announce.Delay), ok: true}
+	}
+	if i.cfg.Announce.Refresh > 0 {
+		i.mastery.refresh = stamp{at: n.now.Add(i.cfg.Announce.Delay + i.cfg.Announce.Refresh), ok: true}
+	}
+}
+
+func (n *Node) takeWithdrawn(e Withdrawn) {
+	i := n.byKey[e.Key]
+	if i == nil || i.kernel.holding {
+		return
+	}
+	if e.Err != "" {
+		n.note(i, Alarm, "the kernel did not give back all addresses and routes: "+e.Err)
+		return
+	}
+	i.kernel.pending, i.kernel.failed = stamp{}, false
+}
+
+// takeDeleted repairs: what somebody else removed comes back, and the segments
+// are told, before anything else is done.
+func (n *Node) takeDeleted(e Deleted) {
+	i := n.byKey[e.Key]
+	if i == nil || !i.kernel.holding {
+		return
+	}
+	n.note(i, Warning, "somebody else removed an address or route of this instance; putting it back")
+	n.install(i)
+}
+
+// renewIfDue renews the leases with the first advert after a quarter of them.
+func (n *Node) renewIfDue(i *instance) {
+	k := &i.kernel
+	l := i.lease()
+	if !k.installed || l == 0 || n.now.Sub(k.renewed.at) < l/4 {
+		return
+	}
+	n.renew(i, l)
+}
+
+func (n *Node) renew(i *instance, l time.Duration) {
+	i.kernel.renewed.set(n.now)
+	i.kernel.renewing.set(n.now)
+	n.emit(Renew{Key: i.cfg.Key(), Lease: l})
+}
+
+// takeRenewed follows a renewal that was held up: the kernel may expire even a
+// freshly renewed address when it was, so a second one follows at once.
+func (n *Node) takeRenewed(e Renewed) {
+	i := n.byKey[e.Key]
+	if i == nil {
+		return
+	}
+	i.kernel.renewing = stamp{}
+	if !i.kernel.installed {
+		return
+	}
+	if e.Err != "" {
+		n.note(i, Warning, "a lease was not renewed: "+e.Err)
+		n.install(i)
+		return
+	}
+	if l := i.lease(); l > 0 && e.Took > l/2 {
+		n.renew(i, l)
+	}
+}
+
+// settleKernel looks for changes that are stuck, and renews leases that would
+// run out between two slow adverts.
+func (n *Node) settleKernel(i *instance) {
+	k := &i.kernel
+	l := i.lease()
+	if k.installed && l > 0 && n.now.Sub(k.renewed.at) >= l/2 {
+		n.renew(i, l)
+	}
+	if !k.holding || k.installed || !k.pending.ok || k.failed || n.now.Sub(k.pending.at) < i.patience() {
+		return
+	}
+	k.failed = true
+	if k.why == "" {
+		k.why = "no answer within " + i.patience().String()
+	}
+	n.moved = true // a fault now
+}
+
+// stuck says that a change of addresses makes no progress: this router neither
+// claims nor preempts.
+func (n *Node) stuck() bool {
+	for _, i := range n.instances {
+		if i.kernel.pending.ok && n.now.Sub(i.kernel.pending.at) >= i.patience() {
+			return true
+		}
+	}
+	return false
+}
+
+// announce tells the segments, unless there is nothing to tell yet.
+func (n *Node) announce(i *instance, repeat int) {
+	if !i.kernel.installed {
+		return
+	}
+	if repeat <= 0 {
+		repeat = defaultRepeat
+	}
+	n.emit(Announce{Key: i.cfg.Key(), Repeat: repeat})
+}

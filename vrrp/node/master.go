@@ -1,0 +1,389 @@
+package node
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"standfast/vrrp"
+	"standfast/vrrp/verdict"
+)
+
+const (
+	// unsureFor is how long a MASTER that took over from a silence keeps
+	// asking although its heartbeat has carrier.
+	unsureFor = time.Minute
+	// recantMemory is how long a recant makes the next one wait longer.
+	recantMemory = time.Minute
+	recantMax    = 30 * time.Second
+	maxRivals    = 8
+)
+
+// mastery is what a MASTER keeps of its own service and of a rival's.
+type mastery struct {
+	since       vrrp.Instant
+	unsureUntil vrrp.Instant
+	nextAsk     vrrp.Instant
+	announce2   stamp // second announcement
+	refresh     stamp
+
+	rivals   []rivalry
+	heard    stamp // first advert of a running exchange
+	heardEnd stamp // its last
+
+	contested bool
+	askAt     vrrp.Instant // when the contest asks its full burst
+	asked     bool
+	defended  stamp
+}
+
+// rivalry is one station that answered or announced one of our VIPs.
+type rivalry struct {
+	port *port
+	mac  MAC
+	vips int
+	addr [2]string
+	at   vrrp.Instant
+}
+
+// recanting is what a router that gave way remembers.
+type recanting struct {
+	count    int
+	last     stamp
+	answered stamp         // the VIP was last seen answered by another
+	wait     time.Duration // no claim before so much time after that
+	barred   bool          // no preemption until the heartbeat changed or the other fell silent
+	lostAt   stamp         // the heartbeat's last carrier loss at that time
+	preempt  bool          // this mastership began as a preemption
+}
+
+func (n *Node) enterMaster(i *instance, c vrrp.Cause) {
+	i.mastery = mastery{since: n.now, nextAsk: n.now}
+	i.wasMaster = true
+	i.recant.preempt = c == vrrp.CausePreempt || n.lowerHeard(i)
+	if !i.recant.preempt {
+		i.mastery.unsureUntil = n.now.Add(unsureFor)
+	}
+	for _, s := range i.serving {
+		s.witnessed = stamp{}
+		s.port.nextAsk = min(s.port.nextAsk, n.now.Add(calibrateFast))
+	}
+	n.install(i)
+}
+
+func (n *Node) lowerHeard(i *instance) bool { return i.lower.within(n.now, i.window()) }
+
+func (n *Node) settleMaster(i *instance) {
+	m := &i.mastery
+	if n.masterDoubts(i) && n.now >= m.nextAsk {
+		n.askForRivals(i)
+	}
+	if m.announce2.ok && n.now >= m.announce2.at {
+		m.announce2 = stamp{}
+		n.announce(i, i.cfg.Announce.Repeat)
+	}
+	if m.refresh.ok && n.now >= m.refresh.at {
+		m.refresh.set(n.now.Add(i.cfg.Announce.Refresh))
+		n.announce(i, max(i.cfg.Announce.RefreshRepeat, 1))
+	}
+	if m.contested && !m.asked && n.now >= m.askAt {
+		m.asked = true
+		m.rivals = nil
+		n.startBurst(n.inquire(i))
+	}
+	n.settleRival(i)
+}
+
+// masterDoubts says that the heartbeat cannot show another MASTER.
+func (n *Node) masterDoubts(i *instance) bool {
+	return !i.heart.up() || n.now < i.mastery.unsureUntil || i.mastery.contested
+}
+
+// askForRivals puts one question for one VIP on each serving port. A witness is
+// asked beside it until one has answered, which is what makes a MASTER old.
+func (n *Node) askForRivals(i *instance) {
+	m := &i.mastery
+	pause := i.interval() / 4
+	old := true
+	for _, s := range i.serving {
+		if s.vips == 0 || !s.port.up() {
+			continue
+		}
+		old = old && n.youth(i, s) == verdict.YouthOld
+		q := inquiry{turn: int(n.now.Sub(m.since) / max(pause, time.Millisecond))}
+		t := n.pickVIP(&q, i, s.port)
+		n.question(s.port, t, broadcast, false)
+		if s.witnessed.ok {
+			continue
+		}
+		for _, w := range s.port.bestWitnesses(t.addr.Is6(), broadcast, n.now, 1) {
+			n.question(s.port, w, broadcast, false)
+		}
+	}
+	if old {
+		pause = max(pause, time.Second)
+	}
+	m.nextAsk = n.now.Add(pause)
+}
+
+// youth says whether this router has served before witnesses for long enough
+// to insist on it.
+func (n *Node) youth(i *instance, s *service) verdict.Youth {
+	if !s.witnessed.ok || n.now.Sub(s.witnessed.at) < i.masterDown() {
+		return verdict.YouthYoung
+	}
+	return verdict.YouthOld
+}
+
+// exchange follows the adverts of another MASTER.
+func (n *Node) exchange(i *instance, a vrrp.Advert) {
+	if a.Priority == 0 {
+		return
+	}
+	m := &i.mastery
+	if !m.heardEnd.within(n.now, 2*i.interval()) {
+		m.heard.set(n.now)
+	}
+	m.heardEnd.set(n.now)
+}
+
+// exchanging says that adverts of another MASTER are heard, for no longer than
+// the protocol needs to decide.
+func (n *Node) exchanging(i *instance) bool {
+	m := &i.mastery
+	return m.heardEnd.within(n.now, 2*i.interval()) && m.heard.within(n.now, 2*i.interval())
+}
+
+func (n *Node) allMute(i *instance) bool {
+	for _, s := range i.serving {
+		if !s.port.mute(n.now) {
+			return false
+		}
+	}
+	return len(i.serving) > 0
+}
+
+// rival records that somebody else answered for a VIP or announced it.
+func (n *Node) rival(i *instance, p *port, vip netip.Addr, mac MAC) {
+	if !i.running || i.state() != vrrp.Master || n.own(mac) || p.isProxy(mac) {
+		return
+	}
+	m := &i.mastery
+	for k := range m.rivals {
+		if r := &m.rivals[k]; r.port == p && r.mac == mac {
+			r.at = n.now
+			r.add(vip)
+			return
+		}
+	}
+	if len(m.rivals) < maxRivals {
+		r := rivalry{port: p, mac: mac, at: n.now}
+		r.add(vip)
+		m.rivals = append(m.rivals, r)
+	}
+}
+
+func (r *rivalry) add(vip netip.Addr) {
+	s := vip.String()
+	if r.vips < len(r.addr) && !slices.Contains(r.addr[:r.vips], s) {
+		r.addr[r.vips] = s
+		r.vips++
+	}
+}
+
+// settleRival judges whoever else serves.
+func (n *Node) settleRival(i *instance) {
+	m := &i.mastery
+	n.forgetRivals(i)
+	if len(m.rivals) == 0 && !m.contested && !n.exchanging(i) {
+		return
+	}
+	if m.asked && !n.burstDone(i) {
+		return
+	}
+	r, s := n.rivalry(i)
+	v := verdict.Settle(r)
+	if v.Rule != i.verdict.Rule {
+		n.note(i, Alarm, "verdict "+v.Finding.String()+" ["+v.Rule.String()+"]: "+v.Why())
+	}
+	i.verdict = v
+	n.settled(i, v, s)
+}
+
+func (n *Node) settled(i *instance, v verdict.Verdict, s *service) {
+	m := &i.mastery
+	switch v.Act {
+	case verdict.Recant:
+		n.recantMastery(i, v)
+	case verdict.Obey:
+		i.reason = v.Why()
+		n.drive(i, vrrp.Ruled{Ruling: vrrp.StepDown})
+	case verdict.Ask:
+		if m.contested {
+			return
+		}
+		m.contested, m.asked = true, false
+		h := i.heart.fraction()
+		if s != nil {
+			h = s.port.fraction()
+		}
+		share := 0.25 + float64(i.machine.Status().Priority)/512 + h/8
+		m.askAt = n.now.Add(time.Duration(share * float64(i.interval())))
+		n.announce(i, i.cfg.Announce.Repeat)
+	case verdict.Defend:
+		n.endContest(i)
+		if !m.defended.within(n.now, i.masterDown()) {
+			m.defended.set(n.now)
+			n.announce(i, i.cfg.Announce.Repeat)
+		}
+	case verdict.ActNone, verdict.Stay, verdict.TakeOver, verdict.AtDeadline, verdict.ByPrior,
+		verdict.ByContested, verdict.Listen, verdict.Release:
+		if m.contested && m.asked {
+			n.endContest(i)
+			n.announce(i, i.cfg.Announce.Repeat) // the survivor of a heal
+		}
+	}
+}
+
+func (n *Node) endContest(i *instance) {
+	i.mastery.contested, i.mastery.asked = false, false
+	i.mastery.rivals = nil
+}
+
+// forgetRivals drops what is old: a rival is there as long as it answers.
+func (n *Node) forgetRivals(i *instance) {
+	old := 2*i.interval() + time.Second
+	i.mastery.rivals = slices.DeleteFunc(i.mastery.rivals, func(r rivalry) bool { return n.now.Sub(r.at) > old })
+}
+
+func (n *Node) burstDone(i *instance) bool {
+	q := n.inquiryOf(i)
+	return q != nil && q.burst != nil && q.burst.done && q.burst.began >= i.mastery.askAt
+}
+
+// rivalry gathers the evidence for Settle, and the port it is about.
+func (n *Node) rivalry(i *instance) (verdict.Rivalry, *service) {
+	m := &i.mastery
+	r := verdict.Rivalry{
+		Exchange: verdict.ExchangeNone, Rival: verdict.RivalNobody,
+		Everywhere: verdict.TriUnknown, Asked: tri(m.asked), Mute: tri(n.allMute(i)),
+	}
+	if n.exchanging(i) {
+		r.Exchange = verdict.ExchangeOpen
+	}
+	var about *service
+	for _, x := range m.rivals {
+		s := i.service(x.port)
+		if s == nil {
+			continue
+		}
+		kind := verdict.RivalStranger
+		switch {
+		case x.port.isPeer(x.mac) || len(x.port.peers) == 0:
+			kind = verdict.RivalPeer
+		case n.vipsClaimed(i, x.mac) > 1:
+			kind = verdict.RivalOneForTwo
+		}
+		if about == nil || rivalWeight(kind) > rivalWeight(r.Rival) {
+			r.Rival, about = kind, s
+		}
+	}
+	if about != nil {
+		r.Youth = n.youth(i, about)
+	}
+	if m.asked {
+		r.Everywhere = n.everywhere(i)
+	}
+	return r, about
+}
+
+func rivalWeight(r verdict.Rival) int {
+	switch r {
+	case verdict.RivalPeer:
+		return 3
+	case verdict.RivalOneForTwo:
+		return 2
+	case verdict.RivalStranger:
+		return 1
+	case verdict.RivalUnknown, verdict.RivalNobody:
+	}
+	return 0
+}
+
+// vipsClaimed counts the VIPs one station claims, over all ports.
+func (n *Node) vipsClaimed(i *instance, mac MAC) int {
+	total := 0
+	for _, x := range i.mastery.rivals {
+		if x.mac == mac {
+			total += x.vips
+		}
+	}
+	return total
+}
+
+// everywhere says that the rival answered the full burst on every serving port
+// on which a witness did.
+func (n *Node) everywhere(i *instance) verdict.Tri {
+	q := n.inquiryOf(i)
+	if q == nil || q.burst == nil {
+		return verdict.TriUnknown
+	}
+	any := false
+	for _, a := range q.burst.asks {
+		switch {
+		case len(a.answers) > 0:
+			any = true
+		case a.witnessAny:
+			return verdict.TriNo
+		}
+	}
+	return tri(any)
+}
+
+func tri(b bool) verdict.Tri {
+	if b {
+		return verdict.TriYes
+	}
+	return verdict.TriNo
+}
+
+// recantMastery gives way to another who serves. The next claim waits: for the
+// time that orders routers by priority, since the VIP was last answered, and
+// twice as long for each recant within a minute.
+func (n *Node) recantMastery(i *instance, v verdict.Verdict) {
+	r := &i.recant
+	if !r.last.within(n.now, recantMemory) {
+		r.count = 0
+	}
+	r.count++
+	r.last.set(n.now)
+	r.answered.set(n.now)
+	wait := i.skew() + time.Duration(i.heart.fraction()*float64(i.interval())/8)
+	for range min(r.count-1, 10) {
+		wait *= 2
+	}
+	r.wait = min(wait, recantMax)
+	r.barred = r.preempt
+	r.lostAt = i.heart.lostAt
+	i.reason = v.Why()
+	i.otherMaster = true
+	n.drive(i, vrrp.Ruled{Ruling: vrrp.StepDown})
+	i.wasMaster = false
+}
+
+// claimAt is when a router that gave way may claim again; a burst that was
+// begun before then is not fresh enough for it.
+func (r *recanting) claimAt(now vrrp.Instant) (vrrp.Instant, bool) {
+	if r.wait == 0 || !r.last.within(now, recantMemory) {
+		return 0, false
+	}
+	return r.answered.at.Add(r.wait), true
+}
+
+// settleRecant lifts the bar on preemption when the heartbeat's carrier has
+// changed or the other has fallen silent.
+func (n *Node) settleRecant(i *instance) {
+	if i.recant.barred && (i.heart.lostAt != i.recant.lostAt || !n.lowerHeard(i) && !i.recant.answered.within(n.now, i.masterDown())) {
+		i.recant.barred = false
+	}
+}

@@ -1,0 +1,233 @@
+package node
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"standfast/vrrp"
+)
+
+const (
+	// muteLimit is how long a mute port may delay a preemption.
+	muteLimit = 60 * time.Second
+	// flapLosses carrier losses within flapWindow make a port flapping, until
+	// it was quiet for as long.
+	flapLosses = 3
+	flapWindow = 10 * time.Second
+
+	maxPeers     = 4  // hardware addresses of the peer remembered on a port
+	maxProxies   = 4  // proxies remembered on a port
+	maxRouters   = 8  // other routers remembered on a heartbeat port
+	maxTargets   = 64 // addresses asked on a port
+	maxWitnesses = 8  // third parties kept as candidates on a port
+)
+
+// port is what the brain knows about one interface.
+type port struct {
+	name    Port
+	state   PortState
+	known   bool         // state was read at least once
+	heart   bool         // some instance's `interface`
+	serving bool         // carries a VIP or a route of some instance, or is tracked by it
+	upSince vrrp.Instant // when carrier was first seen up, this time
+	heard   bool         // an ARP or ND frame of another station arrived since
+	lostAt  stamp        // the last carrier loss
+	losses  []vrrp.Instant
+	routers []netip.Addr // other routers ever heard in adverts on this port
+
+	peers   []MAC // the peer's, most recent first
+	proxies []MAC // answered the control question
+
+	targets   map[netip.Addr]*target
+	witnesses []netip.Addr // candidates, best first
+	ranks     map[netip.Addr]rank
+
+	tokens   float64 // frames that may be asked now; see spend
+	filled   vrrp.Instant
+	rtt      time.Duration // slow-moving upper estimate of a round trip
+	nextAsk  vrrp.Instant  // of the calibration
+	fast     int           // calibration questions that may follow each other quickly
+	turn     int
+	misses   int  // VIP questions unanswered in a row, in peacetime
+	blind    bool // the VIP is silent here while the peer's adverts are fresh
+	draws    uint64
+	muteTold bool
+}
+
+// stamp is a moment that may not have been.
+type stamp struct {
+	at vrrp.Instant
+	ok bool
+}
+
+func (s *stamp) set(now vrrp.Instant) { s.at, s.ok = now, true }
+
+// within says whether the moment was, and at most d ago.
+func (s stamp) within(now vrrp.Instant, d time.Duration) bool { return s.ok && now.Sub(s.at) <= d }
+
+func newPort(name Port) *port {
+	return &port{
+		name:    name,
+		targets: map[netip.Addr]*target{},
+		ranks:   map[netip.Addr]rank{},
+		tokens:  budgetPerSecond,
+		fast:    fastQuestions,
+	}
+}
+
+func (p *port) up() bool {
+	return p.known && p.state.Present && p.state.AdminUp && p.state.Carrier == CarrierUp
+}
+
+// down is known not to be up; a port never read is neither.
+func (p *port) down() bool {
+	return p.known && (!p.state.Present || !p.state.AdminUp || p.state.Carrier == CarrierDown)
+}
+
+// mute says that carrier is up but nobody was heard since it came up.
+func (p *port) mute(now vrrp.Instant) bool {
+	return p.up() && !p.heard && now.Sub(p.upSince) < muteLimit
+}
+
+// flapping says that carrier is no evidence at present.
+func (p *port) flapping(now vrrp.Instant) bool {
+	k := len(p.losses)
+	return k >= flapLosses && now.Sub(p.losses[k-1]) < flapWindow
+}
+
+// fraction draws the next h in [0,1): hashed from the port's hardware address
+// and a count, so that two routers never move in step and a seed reproduces.
+func (p *port) fraction() float64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	p.draws++
+	h := uint64(offset)
+	for _, b := range p.state.MAC {
+		h = (h ^ uint64(b)) * prime
+	}
+	for shift := 0; shift < 64; shift += 8 {
+		h = (h ^ (p.draws >> shift & 0xff)) * prime
+	}
+	return float64(h>>11) / (1 << 53)
+}
+
+func (p *port) isPeer(mac MAC) bool  { return slices.Contains(p.peers, mac) }
+func (p *port) isProxy(mac MAC) bool { return slices.Contains(p.proxies, mac) }
+
+func (p *port) addPeer(mac MAC) {
+	if mac == (MAC{}) || p.isProxy(mac) {
+		return
+	}
+	p.peers = remember(p.peers, mac, maxPeers)
+}
+
+func (p *port) addProxy(mac MAC) {
+	p.proxies = remember(p.proxies, mac, maxProxies)
+	p.peers = slices.DeleteFunc(p.peers, func(m MAC) bool { return m == mac })
+}
+
+// remember puts v at the front of a bounded list without repeating it.
+func remember[T comparable](list []T, v T, limit int) []T {
+	if len(list) > 0 && list[0] == v {
+		return list
+	}
+	list = slices.DeleteFunc(list, func(x T) bool { return x == v })
+	list = slices.Insert(list, 0, v)
+	return list[:min(len(list), limit)]
+}
+
+// ownAddress is the port's address in the subnet of a, VIPs excepted.
+func (n *Node) ownAddress(p *port, a netip.Addr) (netip.Addr, bool) {
+	for _, prefix := range p.state.Addresses {
+		if prefix.Contains(a) && !n.isVIP(prefix.Addr()) {
+			return prefix.Addr(), true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// linkLocal is the port's IPv6 link-local address.
+func (p *port) linkLocal() (netip.Addr, bool) {
+	for _, prefix := range p.state.Addresses {
+		if a := prefix.Addr(); a.Is6() && a.IsLinkLocalUnicast() {
+			return a, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+func (n *Node) isVIP(a netip.Addr) bool {
+	return slices.ContainsFunc(n.instances, func(i *instance) bool {
+		return slices.ContainsFunc(i.cfg.VIPs, func(v VIP) bool { return v.Prefix.Addr() == a })
+	})
+}
+
+func (n *Node) takePorts(e PortsRead) {
+	for _, s := range e.Ports {
+		p, ok := n.byName[s.Port]
+		if !ok {
+			continue
+		}
+		n.readPort(p, s)
+	}
+}
+
+func (n *Node) readPort(p *port, s PortState) {
+	wasUp := p.up()
+	wasKnown := p.known
+	p.state, p.known = s, true
+	switch {
+	case p.up() && !wasUp:
+		p.upSince, p.heard, p.muteTold = n.now, false, false
+		p.fast, p.nextAsk = fastQuestions, n.now
+	case !p.up() && wasUp:
+		n.lost(p)
+	case !wasKnown && p.down():
+		p.lostAt.set(n.now)
+	}
+}
+
+func (n *Node) takeCarrierLost(e CarrierLost) {
+	p, ok := n.byName[e.Port]
+	if !ok {
+		return
+	}
+	n.lost(p)
+	n.emit(ReadPorts{})
+}
+
+// lost records one carrier loss. The kernel batches its notifications for up
+// to a second, so a loss reported twice within that time is one loss.
+func (n *Node) lost(p *port) {
+	const batching = 50 * time.Millisecond
+	if p.lostAt.within(n.now, batching) {
+		return
+	}
+	p.lostAt.set(n.now)
+	p.losses = append(p.losses, n.now)
+	if len(p.losses) > flapLosses {
+		p.losses = p.losses[1:]
+	}
+	for len(p.losses) > 0 && n.now.Sub(p.losses[0]) > flapWindow {
+		p.losses = p.losses[1:]
+	}
+	n.emit(ReadPorts{})
+}
+
+func (n *Node) takeNeighbours(e Neighbours) {
+	p, ok := n.byName[e.Port]
+	if !ok {
+		return
+	}
+	for _, a := range e.Gateways {
+		n.addWitness(p, a, rankGateway, MAC{})
+	}
+	known := make([]netip.Addr, 0, len(e.Known))
+	for a := range e.Known {
+		known = append(known, a)
+	}
+	slices.SortFunc(known, netip.Addr.Compare) // map order must not decide anything
+	for _, a := range known {
+		n.addWitness(p, a, rankNeighbour, e.Known[a])
+	}
+}
