@@ -267,7 +267,7 @@ func (k *Kernel) Owned() (vips []VIP, routes []Route, err error) {
 // wholeSeconds rounds a lease up to the kernel's unit; 0 stays 0.
 func wholeSeconds(lease time.Duration) (uint32, error) {
 	if lease != 0 && (lease < 0 || lease > MaxLease) {
-		return 0, fmt.Errorf("a lease of %v is outside %v … %v: %w", lease, MinLease, MaxLease, unix.EINVAL)
+		return 0, invalid("a lease of %v is outside %v … %v", lease, MinLease, MaxLease)
 	}
 	return uint32((lease + time.Second - 1) / time.Second), nil
 }

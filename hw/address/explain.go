@@ -28,13 +28,16 @@ func explain(verb, object string, a netip.Addr, err error) error {
 	if errors.Is(err, unix.ENODEV) {
 		r.is = append(r.is, fs.ErrNotExist)
 	}
+	var op *netlink.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
 	reason := remedy(a, err)
 	if reason == "" {
 		reason = err.Error()
 	}
 	r.text = fmt.Sprintf("cannot %s %s: %s", verb, object, reason)
-	var op *netlink.OpError
-	if errors.As(err, &op) && op.Message != "" {
+	if op != nil && op.Message != "" {
 		r.text += fmt.Sprintf(" (kernel: %s)", strings.TrimSuffix(op.Message, "."))
 	}
 	return r
@@ -54,7 +57,7 @@ func remedy(a netip.Addr, err error) string {
 	case errors.Is(err, unix.ENETDOWN):
 		return "the port is down; set it up first"
 	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH):
-		return "the gateway is in no subnet of the port it is to be reached by; add an address of its subnet there first"
+		return "the port has no address in the gateway's subnet, or that port is gone; add such an address first"
 	case errors.Is(err, unix.ESRCH):
 		return "the kernel knows no such route or table"
 	case errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.ENOMEM):

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync/atomic"
 
 	"github.com/mdlayher/netlink"
@@ -31,6 +32,7 @@ type Gone struct {
 // changes nothing where they still exist.
 type Watcher struct {
 	conn   *netlink.Conn
+	closed atomic.Bool
 	losses atomic.Uint64
 }
 
@@ -113,6 +115,9 @@ func asLoaded(kind uint16) uint32 {
 func (w *Watcher) Receive() (Gone, error) {
 	for {
 		messages, err := w.conn.Receive()
+		if err != nil && w.closed.Load() {
+			return Gone{}, fs.ErrClosed
+		}
 		if errors.Is(err, unix.ENOBUFS) {
 			w.losses.Add(1)
 			return Gone{Resync: true}, w.drain()
@@ -173,4 +178,7 @@ func gone(messages []netlink.Message) Gone {
 func (w *Watcher) Losses() uint64 { return w.losses.Load() }
 
 // Close ends a Receive that waits.
-func (w *Watcher) Close() error { return w.conn.Close() }
+func (w *Watcher) Close() error {
+	w.closed.Store(true)
+	return w.conn.Close()
+}
