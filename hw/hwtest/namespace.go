@@ -33,6 +33,7 @@ type Namespace struct {
 
 	mu        sync.Mutex
 	processes []*Process
+	reader    *addressReader
 	closed    bool
 }
 
@@ -242,6 +243,9 @@ func (n *Namespace) Close() error {
 	errs := []error{n.killAll()}
 	for _, p := range processes {
 		<-p.done
+	}
+	if n.reader != nil {
+		n.reader.file.Close()
 	}
 	if n.kernel != nil {
 		n.kernel.Close()
