@@ -1,11 +1,10 @@
-// SPDX-License-Identifier: Apache-2.0
-
 // Package verdict answers one question: the peer has gone quiet, did it die, or is it us?
 //
 // Its input is what the rest of the router has read: ages, carriers and answers, in [Readings]. [Observe] turns them into
 // [Evidence], a handful of small enums in which every zero value means "not known". [Judge] turns the evidence of a BACKUP
-// into a [Verdict], and [Settle] turns the [Rivalry] of a MASTER, who is not the only one to serve, into one. Both are ordered tables, first
-// match wins; testdata/rules.txt has every rule, the number of evidences it decides and an example in words.
+// into a [Verdict], [Settle] does so with the [Rivalry] of a MASTER who may not be the only one to serve, and [Fail] with
+// the evidence of a router in FAULT. All are ordered tables, first match wins; testdata/rules.txt has every rule, the
+// number of evidences it decides and an example in words.
 //
 // # What holds for every rule
 //

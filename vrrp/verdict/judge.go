@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: Apache-2.0
-
 package verdict
 
 // Verdict is a finding with the rule that made it and the evidence that it was made from. It is comparable with ==, and
@@ -8,8 +6,8 @@ type Verdict struct {
 	Finding  Finding
 	Rule     Rule
 	Act      Act
-	Evidence Evidence // what Judge was given; zero from Settle
-	Rivalry  Rivalry  // what Settle was given; zero from Judge
+	Evidence Evidence // what Judge or Fail was given; zero from Settle
+	Rivalry  Rivalry  // what Settle was given; zero from Judge and Fail
 }
 
 // Finding is the answer to the question of the package.
@@ -81,6 +79,8 @@ const (
 	MasterAsk                      // row 6
 	MasterAnswered                 // row 7
 	MasterDefend                   // row 8
+	FaultIsolated                  // a router in FAULT, row 1
+	FaultLocal                     // a router in FAULT, row 2
 	numRules
 )
 
@@ -90,7 +90,8 @@ func (r Rule) String() string {
 		"backup-0-no-doubt", "backup-1-peer-alive", "backup-2-late", "backup-3-contested", "backup-4-isolated",
 		"backup-5-peer-dead", "backup-5-peer-dead-wait", "backup-7-local-fault", "backup-7-unproven",
 		"master-1-mute", "master-2-order", "master-3-unrivalled", "master-4-stranger", "master-5-young",
-		"master-6-ask", "master-7-answered", "master-8-defend")
+		"master-6-ask", "master-7-answered", "master-8-defend",
+		"fault-1-isolated", "fault-2-local")
 }
 
 // rule is one row of a table: what it finds and asks for when its condition holds.
@@ -119,6 +120,18 @@ var backup = [...]rule[Evidence]{
 // Judge decides for a BACKUP: the first row that holds.
 func Judge(e Evidence) Verdict {
 	r := first(backup[:], e)
+	return Verdict{Finding: r.finding, Rule: r.id, Act: r.act, Evidence: e}
+}
+
+// fault is the table of a router in FAULT. The last row always holds.
+var fault = [...]rule[Evidence]{
+	{FaultIsolated, Isolated, Release, func(e Evidence) bool { return e.Serving == ServingNone }},
+	{FaultLocal, LocalFault, Release, func(Evidence) bool { return true }},
+}
+
+// Fail names the finding of a router that a fault of its own forbids to serve; of the evidence only Serving is looked at.
+func Fail(e Evidence) Verdict {
+	r := first(fault[:], e)
 	return Verdict{Finding: r.finding, Rule: r.id, Act: r.act, Evidence: e}
 }
 

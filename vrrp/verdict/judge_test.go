@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: Apache-2.0
-
 package verdict
 
 import (
@@ -345,6 +343,19 @@ func TestJudgeClaims(t *testing.T) {
 		}
 		if e.Voice == VoiceLives && e.VIP != ReplyPeer && e.Self != SelfLate && e.Serving != ServingNone && v.Act != ByPrior {
 			t.Fatalf("%v: proof of life without proof of service asks for %v, want the policy at the deadline", e, v.Act)
+		}
+	}
+}
+
+// TestFail says that a router in FAULT lets go whatever else is known, and is isolated only where no port is left.
+func TestFail(t *testing.T) {
+	for e := range everyEvidence() {
+		want := Verdict{Finding: LocalFault, Rule: FaultLocal, Act: Release, Evidence: e}
+		if e.Serving == ServingNone {
+			want.Finding, want.Rule = Isolated, FaultIsolated
+		}
+		if got := Fail(e); got != want {
+			t.Fatalf("%v: got %+v, want %+v", e, got, want)
 		}
 	}
 }

@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: Apache-2.0
-
 package verdict
 
 import (
@@ -33,6 +31,8 @@ func examples() map[Rule]Verdict {
 		MasterAsk:          Settle(Rivalry{Exchange: ExchangeNone, Rival: RivalPeer, Youth: YouthOld, Asked: TriNo}),
 		MasterAnswered:     Settle(Rivalry{Exchange: ExchangeNone, Rival: RivalPeer, Youth: YouthOld, Asked: TriYes, Everywhere: TriYes}),
 		MasterDefend:       Settle(Rivalry{Exchange: ExchangeNone, Rival: RivalPeer, Youth: YouthOld, Asked: TriYes, Everywhere: TriNo}),
+		FaultIsolated:      Fail(Evidence{Serving: ServingNone}),
+		FaultLocal:         Fail(Evidence{Serving: ServingSome}),
 	}
 }
 
@@ -41,6 +41,7 @@ func counts() map[Rule]int {
 	decided := map[Rule]int{}
 	for e := range everyEvidence() {
 		decided[Judge(e).Rule]++
+		decided[Fail(e).Rule]++
 	}
 	for r := range everyRivalry() {
 		decided[Settle(r).Rule]++
@@ -75,6 +76,8 @@ func TestRuleTable(t *testing.T) {
 	writeTable(&b, backup[:])
 	fmt.Fprintf(&b, "\n== Settle: a MASTER who may not be the only one, %d rivalries ==\n", rivalrySize)
 	writeTable(&b, master[:])
+	fmt.Fprintf(&b, "\n== Fail: a router in FAULT, %d evidences ==\n", evidenceSize)
+	writeTable(&b, fault[:])
 
 	path := filepath.Join("testdata", "rules.txt")
 	if *update {
@@ -115,6 +118,12 @@ func TestRuleOrder(t *testing.T) {
 		next++
 	}
 	for _, row := range master {
+		if row.id != next {
+			t.Errorf("found %v where %v belongs", row.id, next)
+		}
+		next++
+	}
+	for _, row := range fault {
 		if row.id != next {
 			t.Errorf("found %v where %v belongs", row.id, next)
 		}

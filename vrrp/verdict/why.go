@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: Apache-2.0
-
 package verdict
 
 import "strings"
@@ -55,6 +53,10 @@ func (v Verdict) Why() string {
 	case MasterDefend:
 		return sentence("Somebody else serves too, but does not hold every serving port that has a witness, so this router stays and "+
 			"announces itself", r.Rival.clause(), r.Everywhere.clause(), r.Exchange.clause())
+	case FaultIsolated:
+		return sentence("A fault of this router forbids it to serve, and there is nobody whom it could serve", e.Serving.clause())
+	case FaultLocal:
+		return sentence("A fault of this router forbids it to serve", e.Serving.clause())
 	}
 	return "The rule " + v.Rule.String() + " is not known to this version."
 }

@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: Apache-2.0
-
 package verdict
 
 import (
@@ -16,7 +14,7 @@ func TestWhy(t *testing.T) {
 		want    []string
 	}{
 		{"nobody judged", Verdict{}, []string{"Nothing has been judged yet."}},
-		{"a rule of another version", Verdict{Rule: numRules}, []string{"invalid(18)", "not known"}},
+		{"a rule of another version", Verdict{Rule: numRules}, []string{"invalid(20)", "not known"}},
 		{"no doubt", Judge(Evidence{Heartbeat: LinkUp}), []string{"not in doubt", "has carrier"}},
 		{"power off", Judge(powerOff()), []string{
 			"does not serve", "answered within the last minute", "a witness answers",
@@ -47,6 +45,8 @@ func TestWhy(t *testing.T) {
 		{"ask", Settle(Rivalry{Rival: RivalPeer, Youth: YouthOld}), []string{"announces itself, waits and asks again", "long served"}},
 		{"answered", Settle(Rivalry{Rival: RivalPeer, Youth: YouthOld, Asked: TriYes, Everywhere: TriYes}), []string{"gives way", "on every serving port that has a witness"}},
 		{"defend", Settle(Rivalry{Rival: RivalPeer, Youth: YouthOld, Asked: TriYes, Everywhere: TriNo}), []string{"stays", "does not answer on every serving port"}},
+		{"in fault, isolated", Fail(Evidence{Serving: ServingNone}), []string{"forbids it to serve", "nobody whom", "no serving port has carrier"}},
+		{"in fault", Fail(Evidence{Serving: ServingSome}), []string{"forbids it to serve", "some serving ports have carrier"}},
 		{"defend, not known", Settle(Rivalry{Rival: RivalPeer, Youth: YouthOld, Asked: TriYes}), []string{"whether it answers on every serving port is not known"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -78,6 +78,7 @@ func TestWhyEverywhere(t *testing.T) {
 	}
 	for e := range everyEvidence() {
 		check(Judge(e))
+		check(Fail(e))
 	}
 	for r := range everyRivalry() {
 		check(Settle(r))
@@ -143,6 +144,8 @@ func TestRuleNames(t *testing.T) {
 		MasterAsk:          "master-6-ask",
 		MasterAnswered:     "master-7-answered",
 		MasterDefend:       "master-8-defend",
+		FaultIsolated:      "fault-1-isolated",
+		FaultLocal:         "fault-2-local",
 	} {
 		if got := rule.String(); got != want {
 			t.Errorf("rule %d is called %q, want %q", rule, got, want)
