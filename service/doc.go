@@ -1,0 +1,34 @@
+// Package service is where thinking meets touching: it carries what the edges
+// under hw report to the brain in vrrp/node, and what the brain wants back to
+// the edges. It decides nothing about the protocol.
+//
+//	receivers, watchers, pollers ──▶ loop ──▶ node.Step ──▶ perform
+//	        actors' answers      ──▶  │                        │
+//	        deadline, signals    ──▶  │     sockets (send, ask: never block)
+//	        control requests     ──▶  ┘     actors (addresses, leases, announcements)
+//	                                        journal, notify scripts, sd_notify
+//
+// One goroutine runs the loop and owns the brain and every table beside it, so
+// nothing here needs a lock but the two hand-over places between the actors.
+// Nothing in the loop blocks: no file, no exec, no name service, no netlink
+// round trip, no write of a log line. Whatever may block has a goroutine of its
+// own, started here, and tells the loop by message:
+//
+//   - one receiver for each open socket. Adverts and probe answers come over
+//     bounded channels; what does not fit is dropped and counted;
+//   - the socket opener, because joining a multicast group waits for RTNL;
+//   - the port watcher, the address watcher and the port reader, which ask and
+//     hear rtnetlink;
+//   - the carrier poller, which reads the carrier counters of heartbeat ports;
+//   - the mutation actor and the lease actor, each with its own netlink socket.
+//     A wish is a desired state: a newer one replaces an older one of the same
+//     instance, and an actor that is stuck in the kernel holds up nobody else;
+//   - the announcer, the journal, the notifier and the control socket.
+//
+// The file names say what is where: edges.go declares what is needed of the
+// outside, configure.go turns a configuration into what the brain and the
+// actors know, evidence.go turns what the edges report into events, perform.go
+// turns actions into deeds, ports.go keeps sockets in step with interfaces,
+// actors.go changes the kernel, loop.go is the loop, reload.go replaces the
+// configuration in flight.
+package service

@@ -1,0 +1,204 @@
+package service
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"standfast/hw/address"
+	"standfast/hw/announce"
+	"standfast/hw/clock"
+	"standfast/hw/port"
+	"standfast/hw/probe"
+	"standfast/hw/wire"
+)
+
+// The outside as the service needs it. Each interface is the part of one edge
+// package that is used here, so that a test can put a twin in its place.
+
+// wireConn sends and receives advertisements on one port and family.
+type wireConn interface {
+	Send(src, dst netip.Addr, payload []byte) error
+	Receive() (wire.Frame, error)
+	Close() error
+}
+
+// probeConn asks ARP and ND questions on one port and hears what is said there.
+type probeConn interface {
+	Ask(q probe.Question) error
+	Receive() (probe.Heard, error)
+	Close() error
+}
+
+// announceConn tells a segment who owns an address.
+type announceConn interface {
+	Announce(addr netip.Addr, mac [6]byte, router bool) error
+	Close() error
+}
+
+// socketEdge opens sockets on a port.
+type socketEdge interface {
+	Wire(index int, name string, family int, group netip.Addr) (wireConn, error)
+	Probe(index int, name string, mac [6]byte) (probeConn, error)
+	Announce(index int, name string) (announceConn, error)
+}
+
+// portWatcher reports changes of interfaces.
+type portWatcher interface {
+	Receive() (port.Change, error)
+	Close() error
+}
+
+// carrierCounter reads how often a port has lost its carrier.
+type carrierCounter interface {
+	Read() (uint32, error)
+	Close() error
+}
+
+// portEdge reads interfaces and what is around them.
+type portEdge interface {
+	Snapshot() ([]port.State, error)
+	Watch() (portWatcher, error)
+	Counter(name string) (carrierCounter, error)
+	Identify(name string) port.Identity
+	Neighbours(index int) ([]port.Neighbour, error)
+	Gateways(index int) ([]netip.Addr, error)
+	// Forwarding says whether the port forwards IPv6, which decides the router
+	// flag of its neighbour advertisements.
+	Forwarding(name string) bool
+}
+
+// kernel changes addresses and routes; each actor has one of its own.
+type kernel interface {
+	SetVIP(v address.VIP, lease time.Duration) error
+	DropVIP(v address.VIP) error
+	SetRoute(r address.Route) error
+	DropRoute(r address.Route) error
+	Owned() ([]address.VIP, []address.Route, error)
+	Held(v address.VIP) (address.Holding, error)
+	Close() error
+}
+
+// addressWatcher reports addresses and routes that went away.
+type addressWatcher interface {
+	Receive() (address.Gone, error)
+	Close() error
+}
+
+// addressEdge opens what changes and watches addresses.
+type addressEdge interface {
+	Open() (kernel, error)
+	Watch() (addressWatcher, error)
+}
+
+// edges is everything outside this process, opened by those who need it.
+type edges struct {
+	now       func() time.Duration
+	rights    func() error
+	files     fs.FS // rooted at /
+	sockets   socketEdge
+	ports     portEdge
+	addresses addressEdge
+	signals   <-chan os.Signal
+}
+
+// kernelEdges are the edges of the host that the process runs on. Its signals
+// are caught from here on.
+func kernelEdges() edges {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	return edges{
+		now: clock.Now, rights: rights, files: os.DirFS("/"),
+		sockets: hostSockets{}, ports: hostPorts{}, addresses: hostAddresses{},
+		signals: signals,
+	}
+}
+
+// hostSockets, hostPorts and hostAddresses only turn the concrete types of the
+// edge packages into the interfaces above.
+type (
+	hostSockets   struct{}
+	hostPorts     struct{}
+	hostAddresses struct{}
+)
+
+func (hostSockets) Wire(index int, name string, family int, group netip.Addr) (wireConn, error) {
+	return wire.Open(index, name, family, group)
+}
+
+func (hostSockets) Probe(index int, name string, mac [6]byte) (probeConn, error) {
+	return probe.Open(index, name, mac)
+}
+
+func (hostSockets) Announce(index int, name string) (announceConn, error) {
+	return announce.Open(index, name)
+}
+
+func (hostPorts) Snapshot() ([]port.State, error) { return port.Snapshot() }
+func (hostPorts) Watch() (portWatcher, error)     { return port.Watch() }
+func (hostPorts) Counter(name string) (carrierCounter, error) {
+	return port.OpenCounter(name)
+}
+func (hostPorts) Identify(name string) port.Identity             { return port.Identify(name) }
+func (hostPorts) Neighbours(index int) ([]port.Neighbour, error) { return port.Neighbours(index) }
+func (hostPorts) Gateways(index int) ([]netip.Addr, error)       { return port.Gateways(index) }
+
+func (hostPorts) Forwarding(name string) bool {
+	text, err := os.ReadFile("/proc/sys/net/ipv6/conf/" + name + "/forwarding")
+	return err == nil && len(text) > 0 && text[0] != '0'
+}
+
+func (hostAddresses) Open() (kernel, error)          { return address.Open() }
+func (hostAddresses) Watch() (addressWatcher, error) { return address.Watch() }
+
+// rights says which of the two capabilities that everything here needs are
+// missing, in one error, before the first socket fails for want of one.
+func rights() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return fmt.Errorf("cannot read the capabilities of this process: %w", err)
+	}
+	var missing []string
+	for _, c := range []struct {
+		name string
+		bit  uint
+	}{{"CAP_NET_ADMIN", unix.CAP_NET_ADMIN}, {"CAP_NET_RAW", unix.CAP_NET_RAW}} {
+		if data[0].Effective&(1<<c.bit) == 0 {
+			missing = append(missing, c.name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("missing %s: run standfast as root, or grant it to the service (AmbientCapabilities= in its unit): %w",
+		strings.Join(missing, " and "), fs.ErrPermission)
+}
+
+// supervisor is who started the service, normally systemd.
+type supervisor interface {
+	Ready(status string)
+	Status(status string)
+	Stopping()
+}
+
+// scripts runs the operator's scripts, in order within each queue, in another
+// process.
+type scripts interface {
+	Post(queue string, argv []string) error
+}
+
+// outlets are where the service speaks to people and their programs.
+type outlets struct {
+	log        *slog.Logger
+	supervisor supervisor
+	scripts    scripts
+}

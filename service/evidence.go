@@ -1,0 +1,174 @@
+package service
+
+import (
+	"net/netip"
+	"slices"
+
+	"standfast/hw/address"
+	"standfast/hw/port"
+	"standfast/hw/probe"
+	"standfast/hw/wire"
+	"standfast/vrrp/node"
+)
+
+// This file is the only one that knows both vocabularies: it turns what the
+// edges report into events of the brain. It judges nothing.
+
+// frameEvent is an advertisement as heard on a port.
+func frameEvent(on node.Port, f wire.Frame) node.Frame {
+	return node.Frame{
+		Port: on, MAC: f.MAC, Src: f.Src, Dst: f.Dst, TTL: f.TTL, Payload: f.Payload,
+	}
+}
+
+// heardEvent is an ARP or ND message as heard on a port; false if it is of a
+// kind that the brain does not know.
+func heardEvent(on node.Port, h probe.Heard) (node.Heard, bool) {
+	e := node.Heard{Port: on, Sender: h.Sender, MAC: h.MAC, Target: h.Target}
+	switch h.Op {
+	case probe.Reply:
+		e.Op = node.Reply
+	case probe.Request:
+		e.Op = node.Request
+	case probe.Gratuitous:
+		e.Op = node.Gratuitous
+	default:
+		return node.Heard{}, false
+	}
+	return e, true
+}
+
+// portState is what the brain is told of the port of that name.
+func (b *book) portState(name node.Port) node.PortState {
+	s := b.find(name)
+	if !s.Present {
+		return node.PortState{Port: name}
+	}
+	return node.PortState{
+		Port:      name,
+		Present:   true,
+		AdminUp:   s.AdminUp,
+		Carrier:   carrier(s.Carrier),
+		MAC:       s.MAC,
+		Addresses: s.Addresses,
+		Driver:    b.drivers[name],
+		Culprit:   culprit(s),
+	}
+}
+
+func carrier(c port.Carrier) node.Carrier {
+	switch c {
+	case port.CarrierDown:
+		return node.CarrierDown
+	case port.CarrierUp:
+		return node.CarrierUp
+	default:
+		return node.CarrierUnknown
+	}
+}
+
+// culprit words what only the kernel's own report shows of a port.
+func culprit(s port.State) string {
+	switch {
+	case s.ProtoDown:
+		return s.Name + ": held down by another protocol of this host (proto_down)"
+	case s.OperState == port.OperNotPresent:
+		return s.Name + ": the hardware is missing"
+	default:
+		return ""
+	}
+}
+
+// portsRead tells the brain of all the named ports.
+func (b *book) portsRead(names []node.Port) node.PortsRead {
+	var e node.PortsRead
+	for _, name := range names {
+		e.Ports = append(e.Ports, b.portState(name))
+	}
+	return e
+}
+
+// survey is what is found out about a port besides its state: none of it is
+// urgent, all of it may wait in the kernel.
+type survey struct {
+	port       node.Port
+	driver     string
+	router     bool // it forwards IPv6
+	gateways   []netip.Addr
+	neighbours []port.Neighbour
+}
+
+func (v survey) event() node.Neighbours {
+	e := node.Neighbours{Port: v.port, Gateways: v.gateways, Known: map[netip.Addr]node.MAC{}}
+	for _, n := range v.neighbours {
+		e.Known[n.Addr] = n.MAC
+	}
+	return e
+}
+
+// vips are the VIPs of the table on interfaces that are there.
+func (b *book) vips(t table) []address.VIP {
+	var all []address.VIP
+	for _, line := range t.vips {
+		if s := b.find(line.port); s.Present {
+			line.vip.Index = s.Index
+			all = append(all, line.vip)
+		}
+	}
+	return all
+}
+
+// usableRoutes are the routes of the table on interfaces that are there and
+// switched on: the kernel takes no others.
+func (b *book) usableRoutes(t table) []address.Route {
+	var all []address.Route
+	for _, line := range t.routes {
+		if line.port != "" {
+			s := b.find(line.port)
+			if !s.Present || !s.AdminUp {
+				continue
+			}
+			line.route.Index = s.Index
+		}
+		all = append(all, line.route)
+	}
+	return all
+}
+
+// deleted names the instances of which something is gone that is meant to be in
+// the kernel. After lost reports that is every one of them.
+func (b *book) deleted(g address.Gone, tables map[node.Key]table, held func(node.Key) bool) []node.Key {
+	var keys []node.Key
+	for key, t := range tables {
+		if held(key) && (g.Resync || b.touches(g, t)) {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, compareKeys)
+	return keys
+}
+
+func (b *book) touches(g address.Gone, t table) bool {
+	for _, v := range b.vips(t) {
+		if slices.ContainsFunc(g.VIPs, func(gone address.VIP) bool {
+			return gone.Index == v.Index && gone.Prefix == v.Prefix
+		}) {
+			return true
+		}
+	}
+	for _, r := range b.usableRoutes(t) {
+		if slices.ContainsFunc(g.Routes, func(gone address.Route) bool { return sameRoute(gone, r) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameRoute compares a route that the kernel reports with one of ours, which
+// names no port where the kernel was to find it.
+func sameRoute(reported, ours address.Route) bool {
+	if ours.Index == 0 {
+		reported.Index = 0
+	}
+	return reported == ours
+}

@@ -1,0 +1,412 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"standfast/hw/address"
+	"standfast/hw/port"
+	"standfast/vrrp"
+	"standfast/vrrp/node"
+)
+
+// Sizes of what waits for the loop. Adverts come a few a second and instance;
+// a segment on which more than this waits is being flooded, and what does not
+// fit is dropped and counted.
+const (
+	frameQueue = 1024
+	heardQueue = 4096
+)
+
+// The loop's own rhythm: it proves that it goes round, repeats what must not be
+// forgotten, and has ports surveyed again.
+const (
+	pulse        = time.Second
+	surveyEvery  = 15 * time.Second
+	remindEvery  = time.Minute
+	stopPatience = 3 * time.Second
+	// graceAfterStall lets receivers that slept with the loop hand over what
+	// arrived meanwhile, before a silence is announced that may be none.
+	graceAfterStall = 2 * time.Millisecond
+	stalled         = 10 * time.Millisecond
+)
+
+// stamped is an event with the moment at which it came off the wire, so that
+// one that waited in a queue still counts for the moment it was heard.
+type stamped struct {
+	at    time.Duration
+	event node.Event
+}
+
+// portNews is what the port goroutines tell: a change, or a reading asked for.
+type portNews struct {
+	change  port.Change
+	reading bool
+	err     error
+}
+
+// carrierNews is a carrier-loss counter that moved.
+type carrierNews struct {
+	index int
+	count uint32
+}
+
+// service is everything the loop owns. Its fields are touched by the loop's
+// goroutine only, apart from the channels and the counters.
+type service struct {
+	options Options
+	edges   edges
+	out     outlets
+	log     *slog.Logger
+
+	brain    *node.Node
+	plan     plan
+	book     *book
+	sockets  map[socketKey]socket
+	held     map[node.Key]tenure  // instances that are meant to be in the kernel
+	requests map[node.Key]request // mutations under way
+	serial   uint64
+	history  []Moment
+	missing  map[node.Key]bool
+	silent   map[socketKey]string // the last complaint of a socket that cannot send
+
+	frames  chan stamped
+	heard   chan stamped
+	answers chan answer
+	ports   chan portNews
+	carrier chan carrierNews
+	surveys chan survey
+	opened  chan socketNews
+	gone    chan address.Gone
+	loaded  chan loaded
+	queries chan chan<- Snapshot
+	signals <-chan os.Signal
+
+	mutations *mailbox
+	leases    *mailbox
+	jobs      chan []announcement
+	read      latest[struct{}]
+	wanted    latest[map[socketKey]site]
+	polled    latest[map[string]int]
+	surveyed  latest[map[node.Port]int]
+
+	counters counters
+	alive    atomic.Int64 // when the loop last went round, on the edges' clock
+
+	started    time.Time
+	stopping   bool
+	stopBy     time.Duration
+	loading    bool
+	loadAgain  bool
+	graced     time.Duration // the deadline for which receivers had their grace
+	lastSurvey time.Duration
+	lastRemind time.Duration
+
+	workers sync.WaitGroup
+}
+
+// counters count what was lost on the way.
+type counters struct {
+	framesDropped, heardDropped, announcementsDropped atomic.Uint64
+	sendErrors, askErrors, announceErrors             atomic.Uint64
+}
+
+// loop runs until the service has stopped. It returns nil after an orderly stop.
+func (s *service) loop(ctx context.Context) error {
+	deadline := time.NewTimer(0)
+	defer deadline.Stop()
+	beat := time.NewTicker(pulse)
+	defer beat.Stop()
+	done := ctx.Done()
+	for !s.finished() {
+		s.arm(deadline)
+		select {
+		case f := <-s.frames:
+			s.stepAt(f.at, f.event)
+		case <-done:
+			done = nil
+			s.stop()
+		case <-deadline.C:
+			s.expire()
+		case <-beat.C:
+			s.beat()
+		case news := <-s.ports:
+			s.drainFrames()
+			s.takePorts(news)
+		case news := <-s.carrier:
+			s.drainFrames()
+			s.takeCarrier(news)
+		case h := <-s.heard:
+			s.drainFrames()
+			s.stepAt(h.at, h.event)
+		case a := <-s.answers:
+			s.drainFrames()
+			s.takeAnswer(a)
+		case v := <-s.surveys:
+			s.takeSurvey(v)
+		case news := <-s.opened:
+			s.takeSocket(news)
+		case g := <-s.gone:
+			s.takeGone(g)
+		case l := <-s.loaded:
+			s.takeLoaded(l)
+		case reply := <-s.queries:
+			reply <- s.snapshot()
+		case signal := <-s.signals:
+			s.takeSignal(signal)
+		}
+	}
+	return nil
+}
+
+// step tells the brain of an event that happens now, and does what it says.
+func (s *service) step(e node.Event) { s.stepAt(s.edges.now(), e) }
+
+func (s *service) stepAt(at time.Duration, e node.Event) {
+	for _, a := range s.brain.Step(vrrp.Instant(at), e) {
+		s.perform(a)
+	}
+}
+
+// arm sets the timer to the brain's deadline. A deadline in the past fires at
+// once, but not before a select had the chance to find a frame as well.
+func (s *service) arm(t *time.Timer) {
+	wait := pulse
+	if at, ok := s.brain.Deadline(); ok {
+		wait = min(wait, max(0, time.Duration(at)-s.edges.now()))
+	}
+	t.Reset(wait)
+}
+
+// expire announces that the brain's deadline has come, but first hands over
+// everything that was heard before it: an advert in a queue is no silence.
+func (s *service) expire() {
+	now := s.edges.now()
+	if at, ok := s.brain.Deadline(); ok && now-time.Duration(at) > stalled && s.graced != time.Duration(at) {
+		s.graced = time.Duration(at)
+		s.hearOut()
+	}
+	s.drainFrames()
+	for range len(s.heard) {
+		h := <-s.heard
+		s.stepAt(h.at, h.event)
+	}
+	s.step(node.Expired{})
+}
+
+// hearOut takes frames for as long as the grace lasts.
+func (s *service) hearOut() {
+	grace := time.NewTimer(graceAfterStall)
+	defer grace.Stop()
+	for {
+		select {
+		case f := <-s.frames:
+			s.stepAt(f.at, f.event)
+		case <-grace.C:
+			return
+		}
+	}
+}
+
+// drainFrames hands over the adverts that are waiting. Whatever is told to the
+// brain makes it look at the clock, so adverts always come first.
+func (s *service) drainFrames() {
+	for range len(s.frames) {
+		f := <-s.frames
+		s.stepAt(f.at, f.event)
+	}
+}
+
+func (s *service) takeAnswer(a answer) {
+	if a.serial != 0 {
+		if a.serial != s.requests[a.key].serial {
+			return
+		}
+		if !a.failed { // the actor goes on trying
+			delete(s.requests, a.key)
+		}
+	}
+	if a.event != nil {
+		s.step(a.event)
+		return
+	}
+	if _, held := s.held[a.key]; held {
+		s.announce(a.key, s.repeat(a.key), a.announce)
+	}
+}
+
+// takePorts enters what was told of interfaces, has sockets and pollers follow,
+// and tells the brain of every port that is in the configuration.
+func (s *service) takePorts(news portNews) {
+	if news.err != nil {
+		s.log.Error("cannot read the state of the interfaces: " + news.err.Error())
+		return
+	}
+	names := s.plan.ports()
+	before := map[node.Port]node.PortState{}
+	indexes := map[node.Port]int{}
+	for _, name := range names {
+		before[name] = s.book.portState(name)
+		indexes[name] = s.book.find(name).Index
+	}
+	s.book.apply(news.change)
+	s.follow()
+	e := node.PortsRead{}
+	for _, name := range names {
+		state := s.book.portState(name)
+		changed := !samePort(before[name], state)
+		if changed {
+			s.tellPort(before[name], state)
+		}
+		if changed || news.reading {
+			e.Ports = append(e.Ports, state)
+		}
+		s.checkLosses(name)
+		if indexes[name] != s.book.find(name).Index {
+			s.restore(name)
+		}
+	}
+	if len(e.Ports) > 0 {
+		s.step(e)
+	}
+}
+
+// checkLosses tells the brain of a carrier loss that a report shows by its
+// count alone: the carrier may be back by now, and not every port is polled.
+func (s *service) checkLosses(name node.Port) {
+	state := s.book.find(name)
+	if state.DownCountKnown && s.book.lost(state.Index, state.DownCount) {
+		s.step(node.CarrierLost{Port: name})
+	}
+}
+
+func (s *service) takeCarrier(news carrierNews) {
+	state, ok := s.book.byIndex[news.index]
+	if ok && s.book.lost(news.index, news.count) {
+		s.step(node.CarrierLost{Port: node.Port(state.Name)})
+	}
+}
+
+func (s *service) takeSurvey(v survey) {
+	s.drainFrames()
+	s.book.routers[v.port] = v.router
+	if s.book.drivers[v.port] != v.driver {
+		s.book.drivers[v.port] = v.driver
+		s.step(s.book.portsRead([]node.Port{v.port}))
+	}
+	s.step(v.event())
+}
+
+func (s *service) takeSocket(news socketNews) {
+	switch {
+	case news.round:
+	case news.socket == socket{}:
+		delete(s.sockets, news.key)
+	default:
+		s.sockets[news.key] = news.socket
+	}
+}
+
+// takeGone tells the brain when something left the kernel that should be there.
+func (s *service) takeGone(g address.Gone) {
+	s.drainFrames()
+	held := func(key node.Key) bool { _, ok := s.held[key]; return ok }
+	for _, key := range s.book.deleted(g, s.plan.tables, held) {
+		s.log.Warn(fmt.Sprintf("(%s) an address or a route was removed by somebody else: putting it back", s.plan.tables[key].name))
+		s.step(node.Deleted{Key: key})
+	}
+}
+
+func (s *service) takeSignal(signal os.Signal) {
+	if signal == syscall.SIGHUP {
+		s.startReload()
+		return
+	}
+	s.stop()
+}
+
+// stop says goodbye once; the loop ends when the kernel is clean, or when the
+// actor has had its time.
+func (s *service) stop() {
+	if s.stopping {
+		return
+	}
+	s.log.Info("Stopping")
+	s.stopping = true
+	s.stopBy = s.edges.now() + stopPatience
+	s.out.supervisor.Stopping()
+	s.step(node.Stop{})
+}
+
+func (s *service) finished() bool {
+	if !s.stopping {
+		return false
+	}
+	if len(s.requests) == 0 {
+		return true
+	}
+	late := s.edges.now() >= s.stopBy
+	if late {
+		s.log.Error("the kernel did not take the addresses away in time; their leases will")
+	}
+	return late
+}
+
+// beat is the loop's own rhythm.
+func (s *service) beat() {
+	now := s.edges.now()
+	s.alive.Store(int64(now))
+	if now-s.lastSurvey >= surveyEvery {
+		s.lastSurvey = now
+		s.surveyed.put(s.present())
+	}
+	if now-s.lastRemind >= remindEvery {
+		s.lastRemind = now
+		s.remind()
+	}
+}
+
+func compareKeys(a, b node.Key) int {
+	return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.VRID, b.VRID), cmp.Compare(a.Family, b.Family))
+}
+
+// repeat is how many frames each VIP of the instance gets in an announcement.
+func (s *service) repeat(key node.Key) int {
+	for _, i := range s.plan.node.Instances {
+		if i.Key() == key && i.Announce.Repeat > 0 {
+			return i.Announce.Repeat
+		}
+	}
+	return defaultRepeat
+}
+
+// defaultRepeat is keepalived's garp_master_repeat.
+const defaultRepeat = 5
+
+// tellPort logs what became of a port, in keepalived's words where it has any.
+func (s *service) tellPort(before, now node.PortState) {
+	usable := func(p node.PortState) bool { return p.Present && p.AdminUp && p.Carrier != node.CarrierDown }
+	switch {
+	case before.Present && !now.Present:
+		s.log.Warn(fmt.Sprintf("interface %s does not exist: waiting for it to appear", now.Port))
+	case !before.Present && now.Present:
+		s.log.Info(fmt.Sprintf("interface %s appeared", now.Port))
+	case usable(before) && !usable(now):
+		s.log.Warn(fmt.Sprintf("Netlink reports %s down", now.Port))
+	case !usable(before) && usable(now):
+		s.log.Info(fmt.Sprintf("Netlink reports %s up", now.Port))
+	}
+}
+
+func samePort(a, b node.PortState) bool {
+	return a.Port == b.Port && a.Present == b.Present && a.AdminUp == b.AdminUp && a.Carrier == b.Carrier &&
+		a.MAC == b.MAC && a.Driver == b.Driver && a.Culprit == b.Culprit && slices.Equal(a.Addresses, b.Addresses)
+}

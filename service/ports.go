@@ -1,0 +1,308 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"standfast/hw/port"
+	"standfast/vrrp"
+	"standfast/vrrp/node"
+)
+
+// retryAfter is how long the opener waits before it tries again to open what
+// could not be opened.
+const retryAfter = time.Second
+
+// latest hands the newest value of something to one goroutine; values that it
+// did not come to take are replaced. There is one sender.
+type latest[T any] chan T
+
+func newLatest[T any]() latest[T] { return make(latest[T], 1) }
+
+func (l latest[T]) put(v T) {
+	select {
+	case <-l:
+	default:
+	}
+	l <- v
+}
+
+// book is what is known of the interfaces of this host.
+type book struct {
+	byIndex map[int]port.State
+	drivers map[node.Port]string
+	routers map[node.Port]bool
+	losses  map[int]uint32 // carrier losses already told to the brain, by index
+}
+
+func newBook() *book {
+	return &book{
+		byIndex: map[int]port.State{},
+		drivers: map[node.Port]string{},
+		routers: map[node.Port]bool{},
+		losses:  map[int]uint32{},
+	}
+}
+
+// find gives the interface of that name; the zero State if there is none.
+func (b *book) find(name node.Port) port.State {
+	for _, s := range b.byIndex {
+		if s.Name == string(name) {
+			return s
+		}
+	}
+	return port.State{}
+}
+
+// replace puts a complete reading in the place of everything known.
+func (b *book) replace(states []port.State) {
+	read := make(map[int]port.State, len(states))
+	for _, s := range states {
+		read[s.Index] = b.newer(s)
+	}
+	b.byIndex = read
+	for index := range b.losses {
+		if _, ok := read[index]; !ok {
+			delete(b.losses, index)
+		}
+	}
+}
+
+// apply enters a change.
+func (b *book) apply(c port.Change) {
+	if c.Resync {
+		b.replace(c.States)
+		return
+	}
+	for _, index := range c.Removed {
+		delete(b.byIndex, index)
+		delete(b.losses, index)
+	}
+	for _, s := range c.States {
+		b.byIndex[s.Index] = b.newer(s)
+	}
+}
+
+// newer guards against news that were overtaken: a report of the kernel may
+// wait in a queue while a reading tells what came after it. The count of losses
+// never runs backwards, so a lower one is the older truth about the carrier.
+func (b *book) newer(s port.State) port.State {
+	known, ok := b.byIndex[s.Index]
+	if ok && known.DownCountKnown && s.DownCountKnown && int32(s.DownCount-known.DownCount) < 0 {
+		s.Carrier, s.DownCount = known.Carrier, known.DownCount
+	}
+	return s
+}
+
+// lost says whether a count of carrier losses is news. The first count of a
+// port is none.
+func (b *book) lost(index int, count uint32) bool {
+	known, ok := b.losses[index]
+	if ok && int32(count-known) <= 0 {
+		return false
+	}
+	b.losses[index] = count
+	return ok
+}
+
+// The kinds of sockets.
+const (
+	wireSocket = iota + 1
+	probeSocket
+	announceSocket
+)
+
+// socketKey names one socket by what it is for.
+type socketKey struct {
+	port   node.Port
+	kind   int
+	family vrrp.Family // of a wire socket
+	group  netip.Addr  // of a wire socket
+}
+
+// site is the interface on which a socket is to be open.
+type site struct {
+	index int
+	mac   [6]byte
+}
+
+// socket is an open one; the field of its kind is set.
+type socket struct {
+	wire     wireConn
+	probe    probeConn
+	announce announceConn
+}
+
+func (s socket) close() error {
+	switch {
+	case s.wire != nil:
+		return s.wire.Close()
+	case s.probe != nil:
+		return s.probe.Close()
+	default:
+		return s.announce.Close()
+	}
+}
+
+// socketNews tells the loop that a socket was opened, or is about to be closed
+// (a zero socket).
+type socketNews struct {
+	key    socketKey
+	socket socket
+	round  bool // everything that was wished for was tried
+}
+
+// opener keeps the open sockets in step with what the loop wishes for. It is a
+// goroutine of its own because joining a multicast group waits for RTNL.
+type opener struct {
+	edge    socketEdge
+	log     *slog.Logger
+	wishes  latest[map[socketKey]site]
+	broken  chan socketKey
+	news    chan<- socketNews // unbuffered: what was sent has been taken
+	receive func(ctx context.Context, key socketKey, s socket)
+	open    map[socketKey]openSocket
+	failing map[socketKey]string
+}
+
+type openSocket struct {
+	socket
+	site site
+}
+
+func (o *opener) run(ctx context.Context) {
+	defer o.closeAll()
+	wishes := map[socketKey]site{}
+	retry := time.NewTimer(retryAfter)
+	defer retry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case wishes = <-o.wishes:
+		case key := <-o.broken:
+			// Not again at once: what broke it may well still be there.
+			o.drop(ctx, key)
+			retry.Reset(retryAfter)
+			continue
+		case <-retry.C:
+		}
+		o.reconcile(ctx, wishes)
+		if len(o.open) < len(wishes) {
+			retry.Reset(retryAfter)
+		}
+	}
+}
+
+// reconcile closes what is not wished for, or was opened on what is another
+// interface by now, and opens what is missing.
+func (o *opener) reconcile(ctx context.Context, wishes map[socketKey]site) {
+	for key, s := range o.open {
+		if wishes[key] != s.site {
+			o.drop(ctx, key)
+		}
+	}
+	// In a fixed order, so that a log reads the same each time.
+	for _, key := range slices.SortedFunc(maps.Keys(wishes), compareSockets) {
+		if _, ok := o.open[key]; ok {
+			continue
+		}
+		s, err := o.openOne(key, wishes[key])
+		if err != nil {
+			o.complain(key, err)
+			continue
+		}
+		delete(o.failing, key)
+		o.open[key] = openSocket{socket: s, site: wishes[key]}
+		o.tell(ctx, socketNews{key: key, socket: s})
+		o.receive(ctx, key, s)
+	}
+	o.tell(ctx, socketNews{round: true})
+}
+
+func compareSockets(a, b socketKey) int {
+	return cmp.Or(cmp.Compare(a.port, b.port), cmp.Compare(a.kind, b.kind),
+		cmp.Compare(a.family, b.family), a.group.Compare(b.group))
+}
+
+func (o *opener) openOne(key socketKey, at site) (socket, error) {
+	name := string(key.port)
+	var s socket
+	var err error
+	switch key.kind {
+	case wireSocket:
+		s.wire, err = o.edge.Wire(at.index, name, int(key.family), key.group)
+	case probeSocket:
+		s.probe, err = o.edge.Probe(at.index, name, at.mac)
+	default:
+		s.announce, err = o.edge.Announce(at.index, name)
+	}
+	return s, err
+}
+
+// complain logs a failure once, not with every try. That an interface is not
+// there is reported elsewhere.
+func (o *opener) complain(key socketKey, err error) {
+	if o.failing[key] == err.Error() || errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	o.failing[key] = err.Error()
+	o.log.Warn(fmt.Sprintf("cannot use interface %s, trying again every %v: %v", key.port, retryAfter, err))
+}
+
+// drop tells the loop to let go of a socket before it is closed, so that
+// nothing is ever sent on a descriptor that means something else by then.
+func (o *opener) drop(ctx context.Context, key socketKey) {
+	s, ok := o.open[key]
+	if !ok {
+		return
+	}
+	delete(o.open, key)
+	o.tell(ctx, socketNews{key: key})
+	_ = s.close()
+}
+
+func (o *opener) closeAll() {
+	for _, s := range o.open {
+		_ = s.close()
+	}
+}
+
+func (o *opener) tell(ctx context.Context, n socketNews) {
+	select {
+	case o.news <- n:
+	case <-ctx.Done():
+	}
+}
+
+// receiveTries is how many failures in a row make a socket count as broken. An
+// interface that is switched off makes one.
+const receiveTries = 3
+
+// receive calls once until the socket is closed; once says what it met.
+func receive(ctx context.Context, once func() error, broken func()) {
+	failures := 0
+	for ctx.Err() == nil {
+		err := once()
+		switch {
+		case err == nil:
+			failures = 0
+		case errors.Is(err, net.ErrClosed), errors.Is(err, fs.ErrClosed):
+			return
+		default:
+			if failures++; failures == receiveTries {
+				broken()
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package service
+
+import (
+	"maps"
+	"slices"
+
+	"standfast/configfs"
+	"standfast/vrrp/node"
+)
+
+// loaded is a configuration that was read again.
+type loaded struct {
+	plan       plan
+	complaints configfs.Diagnostics
+	err        error
+}
+
+// startReload has the file read by a worker; the loop reads no files. A signal
+// that comes meanwhile has it read once more.
+func (s *service) startReload() {
+	if s.stopping {
+		return
+	}
+	if s.loading {
+		s.loadAgain = true
+		return
+	}
+	s.log.Info("Reloading " + s.options.File)
+	s.loading = true
+	s.workers.Go(func() {
+		p, complaints, err := load(s.edges.files, s.options.File)
+		s.loaded <- loaded{plan: p, complaints: complaints, err: err}
+	})
+}
+
+// takeLoaded puts a new configuration in the place of the running one. A broken
+// one changes nothing.
+func (s *service) takeLoaded(l loaded) {
+	s.loading = false
+	if s.loadAgain {
+		s.loadAgain = false
+		s.startReload()
+		return
+	}
+	if s.stopping {
+		return
+	}
+	s.complain(l.complaints)
+	if l.err != nil {
+		s.log.Error("not reloaded, the running configuration stays in force: " + l.err.Error())
+		return
+	}
+	before := s.plan
+	s.plan = l.plan.withTables(before)
+	s.follow()
+	s.step(node.Reload{Config: l.plan.node})
+	s.plan = l.plan
+	s.applyChanges(before)
+	s.read.put(struct{}{})
+	s.surveyed.put(s.present())
+	s.out.supervisor.Status(s.summary())
+	s.log.Info("Reloaded " + s.options.File)
+}
+
+// withTables gives the plan the tables of the instances that it ends, so that
+// their last words find their names.
+func (p plan) withTables(before plan) plan {
+	merged := maps.Clone(before.tables)
+	maps.Copy(merged, p.tables)
+	p.tables = merged
+	return p
+}
+
+// applyChanges has what was added to an instance that serves put into the
+// kernel and announced, and what was removed from it taken away; nothing else
+// is touched.
+func (s *service) applyChanges(before plan) {
+	for key := range s.held {
+		now, then := s.plan.tables[key], before.tables[key]
+		if slices.Equal(now.vips, then.vips) && slices.Equal(now.routes, then.routes) {
+			continue
+		}
+		s.amend(key, true, func(v vipLine) bool { return !slices.Contains(then.vips, v) })
+	}
+}
+
+// complain logs the complaints about a configuration, each as one line.
+func (s *service) complain(complaints configfs.Diagnostics) {
+	for _, d := range complaints {
+		switch d.Severity {
+		case configfs.Error:
+			s.log.Error(d.Error())
+		case configfs.Hazard:
+			s.log.Warn(d.Error())
+		case configfs.Note:
+			s.log.Info(d.Error())
+		}
+	}
+}

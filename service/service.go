@@ -1,0 +1,312 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"standfast/hw/address"
+	"standfast/hw/port"
+	"standfast/vrrp"
+	"standfast/vrrp/node"
+)
+
+// Options say how the service is to run.
+type Options struct {
+	// File is the configuration file.
+	File string
+	// RuntimeDir is where the lock and the sockets are, normally
+	// /run/standfast; it is made if it is not there.
+	RuntimeDir string
+	// Level is the least severe log level that is written.
+	Level slog.Level
+	// Version is what the program calls itself.
+	Version string
+}
+
+// ErrRunning says that another instance of the service has the runtime
+// directory.
+var ErrRunning = errors.New("another standfast is running")
+
+// Snapshot is what the loop tells whoever asks: a copy, and nothing that the
+// loop goes on to change.
+type Snapshot struct {
+	Wall    time.Time // when it was taken
+	Started time.Time
+	Version string
+	File    string
+	Status  node.Status
+	History []Moment // the last transitions, oldest first
+	Counts  Counts
+}
+
+// Counts are what was lost or failed since the start.
+type Counts struct {
+	FramesDropped        uint64 // adverts that found the queue to the loop full
+	HeardDropped         uint64 // ARP and ND messages likewise
+	AnnouncementsDropped uint64 // frames that found the announcer busy
+	SendErrors           uint64 // adverts that could not be sent
+	AskErrors            uint64
+	AnnounceErrors       uint64
+}
+
+// Run runs the service until the context ends or SIGTERM or SIGINT arrives, and
+// returns nil after an orderly stop. A configuration that cannot be run is a
+// *ConfigError, a second instance ErrRunning, a missing right fs.ErrPermission.
+func Run(ctx context.Context, o Options) error {
+	return run(ctx, o, kernelEdges())
+}
+
+func run(ctx context.Context, o Options, e edges) error {
+	p, complaints, err := load(e.files, o.File)
+	if err != nil {
+		return err
+	}
+	unlock, err := lock(o.RuntimeDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := e.rights(); err != nil {
+		return err
+	}
+	out, closeOut, err := openOutlets(o)
+	if err != nil {
+		return err
+	}
+	defer closeOut()
+	s := newService(o, e, out, p)
+	s.complain(complaints)
+	return s.serve(ctx)
+}
+
+// lock makes sure that this is the only instance in the runtime directory. The
+// lock goes with the process, however it ends.
+func lock(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("the runtime directory cannot be made, name another with --runtime-dir: %w", err)
+	}
+	name := filepath.Join(dir, "lock")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the runtime directory cannot be used, name another with --runtime-dir: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w in %s: stop it, or name another runtime directory with --runtime-dir", ErrRunning, dir)
+		}
+		return nil, fmt.Errorf("cannot lock %s: %w", name, err)
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+func newService(o Options, e edges, out outlets, p plan) *service {
+	now := e.now()
+	return &service{
+		options: o, edges: e, out: out, log: out.log,
+		brain: node.New(vrrp.Instant(now), p.node), plan: p, book: newBook(),
+		sockets: map[socketKey]socket{}, held: map[node.Key]tenure{},
+		requests: map[node.Key]request{}, silent: map[socketKey]string{},
+		frames: make(chan stamped, frameQueue), heard: make(chan stamped, heardQueue),
+		answers: make(chan answer), ports: make(chan portNews), carrier: make(chan carrierNews),
+		surveys: make(chan survey), opened: make(chan socketNews), gone: make(chan address.Gone),
+		loaded: make(chan loaded, 1), queries: make(chan chan<- Snapshot), signals: e.signals,
+		mutations: newMailbox(), leases: newMailbox(), jobs: make(chan []announcement, 64),
+		read: newLatest[struct{}](), wanted: newLatest[map[socketKey]site](),
+		polled: newLatest[map[string]int](), surveyed: newLatest[map[node.Port]int](),
+		started: time.Now(),
+	}
+}
+
+// serve opens what has to be open from the first moment, cleans up after a
+// previous run, and runs the loop.
+func (s *service) serve(ctx context.Context) error {
+	mutation, err := s.edges.addresses.Open()
+	if err != nil {
+		return err
+	}
+	lease, err := s.edges.addresses.Open()
+	if err != nil {
+		return errors.Join(err, mutation.Close())
+	}
+	w, err := s.openWatchers()
+	if err != nil {
+		return errors.Join(err, mutation.Close(), lease.Close())
+	}
+	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer s.wait()
+	defer cancel()
+	theirs, err := s.prepare(mutation)
+	if err != nil {
+		return errors.Join(err, mutation.Close(), lease.Close(), w.ports.Close(), w.addresses.Close())
+	}
+	s.start(working, w, mutation, lease, theirs)
+	s.follow()
+	s.settleSockets()
+	s.step(s.book.portsRead(s.plan.ports()))
+	s.out.supervisor.Ready(s.summary())
+	return s.loop(ctx)
+}
+
+func (s *service) openWatchers() (w watchers, err error) {
+	if w.ports, err = s.edges.ports.Watch(); err != nil {
+		return watchers{}, err
+	}
+	if w.addresses, err = s.edges.addresses.Watch(); err != nil {
+		return watchers{}, errors.Join(err, w.ports.Close())
+	}
+	return w, nil
+}
+
+// prepare reads the interfaces and removes what a previous run left behind.
+func (s *service) prepare(k kernel) (foreign, error) {
+	states, err := s.edges.ports.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	s.book.apply(port.Change{Resync: true, States: states})
+	for _, name := range s.plan.ports() {
+		s.checkLosses(name) // the first count is where counting begins
+		if !s.book.find(name).Present {
+			s.tellPort(node.PortState{Present: true}, node.PortState{Port: name})
+		}
+	}
+	var configured []address.VIP
+	for _, t := range s.plan.tables {
+		configured = append(configured, s.book.vips(t)...)
+	}
+	removed, theirs, err := removeLeftovers(k, configured)
+	if removed > 0 {
+		s.log.Warn(fmt.Sprintf("removed %d addresses and routes that a previous run left behind", removed))
+	}
+	for _, v := range configured {
+		if theirs[object{index: v.Index, prefix: v.Prefix}] {
+			s.log.Warn(fmt.Sprintf("%v is configured on its interface for good: it answers whoever is MASTER, unless this router owns it", v.Prefix))
+		}
+	}
+	return theirs, err
+}
+
+// settleSockets waits until everything was tried to be opened once, so that the
+// first questions and adverts find their sockets.
+func (s *service) settleSockets() {
+	patience := time.NewTimer(retryAfter)
+	defer patience.Stop()
+	for {
+		select {
+		case news := <-s.opened:
+			s.takeSocket(news)
+			if news.round {
+				return
+			}
+		case <-patience.C:
+			return
+		}
+	}
+}
+
+// wait gives the goroutines a moment to end. One that is stuck in the kernel is
+// left to the end of the process.
+func (s *service) wait() {
+	ended := make(chan struct{})
+	go func() {
+		s.workers.Wait()
+		close(ended)
+	}()
+	patience := time.NewTimer(time.Second)
+	defer patience.Stop()
+	select {
+	case <-ended:
+	case <-patience.C:
+	}
+}
+
+// follow has sockets, pollers and surveys follow the configuration and the
+// interfaces.
+func (s *service) follow() {
+	s.wanted.put(s.wantedSockets())
+	polled := map[string]int{}
+	for _, name := range s.plan.heartbeats() {
+		if state := s.book.find(name); state.Present {
+			polled[string(name)] = state.Index
+		}
+	}
+	s.polled.put(polled)
+}
+
+// wantedSockets are: for adverts one on each heartbeat port, family and group,
+// for questions one on every port, for announcements one where a VIP lives.
+func (s *service) wantedSockets() map[socketKey]site {
+	wanted := map[socketKey]site{}
+	want := func(key socketKey) {
+		state := s.book.find(key.port)
+		if !state.Present {
+			return
+		}
+		at := site{index: state.Index}
+		if key.kind == probeSocket {
+			at.mac = state.MAC
+		}
+		wanted[key] = at
+	}
+	for _, i := range s.plan.node.Instances {
+		want(socketKey{port: i.Port, kind: wireSocket, family: i.VRRP.Family, group: advertGroup(i)})
+		for _, v := range i.VIPs {
+			want(socketKey{port: v.Port, kind: announceSocket})
+		}
+	}
+	for _, name := range s.plan.ports() {
+		want(socketKey{port: name, kind: probeSocket})
+	}
+	return wanted
+}
+
+// present are the ports of the configuration that are there, by index.
+func (s *service) present() map[node.Port]int {
+	there := map[node.Port]int{}
+	for _, name := range s.plan.ports() {
+		if state := s.book.find(name); state.Present {
+			there[name] = state.Index
+		}
+	}
+	return there
+}
+
+// absent are those that are not.
+func (s *service) absent() []string {
+	var missing []string
+	for _, name := range s.plan.ports() {
+		if !s.book.find(name).Present {
+			missing = append(missing, string(name))
+		}
+	}
+	return missing
+}
+
+// remind repeats what must not be forgotten.
+func (s *service) remind() {
+	if missing := s.absent(); len(missing) > 0 {
+		s.log.Warn("still waiting for interfaces that do not exist: " + strings.Join(missing, ", "))
+	}
+}
+
+func (s *service) snapshot() Snapshot {
+	return Snapshot{
+		Wall: time.Now(), Started: s.started,
+		Version: s.options.Version, File: s.options.File,
+		Status: s.brain.Status(), History: append([]Moment(nil), s.history...),
+		Counts: Counts{
+			FramesDropped: s.counters.framesDropped.Load(), HeardDropped: s.counters.heardDropped.Load(),
+			AnnouncementsDropped: s.counters.announcementsDropped.Load(), SendErrors: s.counters.sendErrors.Load(),
+			AskErrors: s.counters.askErrors.Load(), AnnounceErrors: s.counters.announceErrors.Load(),
+		},
+	}
+}

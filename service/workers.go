@@ -1,0 +1,303 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"standfast/hw/address"
+	"standfast/hw/port"
+	"standfast/hw/wire"
+	"standfast/vrrp/node"
+)
+
+// carrierPoll is how often the carrier counters of heartbeat ports are read.
+// The kernel may hold a carrier loss back for a second; a counter never lies,
+// and each 2 ms would cost a twentieth of a core.
+const carrierPoll = 10 * time.Millisecond
+
+// start sets every goroutine going. They end with the context; one that is
+// stuck in the kernel ends with the process.
+func (s *service) start(ctx context.Context, w watchers, mutation, lease kernel, theirs foreign) {
+	opener := &opener{
+		edge: s.edges.sockets, log: s.log, wishes: s.wanted,
+		broken: make(chan socketKey), news: s.opened,
+		open: map[socketKey]openSocket{}, failing: map[socketKey]string{},
+	}
+	opener.receive = func(ctx context.Context, key socketKey, sock socket) {
+		s.receiveOn(ctx, key, sock, opener.broken)
+	}
+	shared := newHoldings()
+	mutator := &mutator{box: s.mutations, holdings: shared, have: map[node.Key]inventory{}, unsure: map[node.Key]bool{}, foreign: theirs}
+	renewer := &renewer{box: s.leases, holdings: shared}
+	for _, run := range []func(context.Context){
+		opener.run,
+		(&actor{box: s.mutations, kernel: mutation, now: s.edges.now, perform: mutator.perform, answer: s.answer(ctx), persistent: true, failed: map[node.Key]wish{}}).run,
+		(&actor{box: s.leases, kernel: lease, now: s.edges.now, perform: renewer.perform, answer: s.answer(ctx)}).run,
+		s.announcer, s.portReader, s.surveyor, s.carrierPoller,
+		func(ctx context.Context) { s.watchPorts(ctx, w.ports) },
+		func(ctx context.Context) { s.watchAddresses(ctx, w.addresses) },
+	} {
+		s.workers.Go(func() { run(ctx) })
+	}
+}
+
+// watchers are open before the first reading, so that nothing falls between.
+type watchers struct {
+	ports     portWatcher
+	addresses addressWatcher
+}
+
+// tell hands a message to the loop, or gives up with the context. The loop never
+// blocks, so this waits only for its turn.
+func tell[T any](ctx context.Context, c chan<- T, v T) {
+	select {
+	case c <- v:
+	case <-ctx.Done():
+	}
+}
+
+func (s *service) answer(ctx context.Context) func(answer) {
+	return func(a answer) { tell(ctx, s.answers, a) }
+}
+
+// receiveOn starts the receiver of a socket that has one.
+func (s *service) receiveOn(ctx context.Context, key socketKey, sock socket, broken chan<- socketKey) {
+	var once func() error
+	switch key.kind {
+	case wireSocket:
+		once = func() error { return s.receiveFrame(key.port, sock.wire) }
+	case probeSocket:
+		once = func() error { return s.receiveHeard(key.port, sock.probe) }
+	default:
+		return
+	}
+	s.workers.Go(func() { receive(ctx, once, func() { tell(ctx, broken, key) }) })
+}
+
+func (s *service) receiveFrame(on node.Port, c wireConn) error {
+	f, err := c.Receive()
+	if err != nil {
+		return err
+	}
+	s.enqueueFrame(on, f)
+	return nil
+}
+
+func (s *service) enqueueFrame(on node.Port, f wire.Frame) {
+	select {
+	case s.frames <- stamped{at: s.edges.now(), event: frameEvent(on, f)}:
+	default:
+		s.counters.framesDropped.Add(1)
+	}
+}
+
+func (s *service) receiveHeard(on node.Port, c probeConn) error {
+	h, err := c.Receive()
+	if err != nil {
+		return err
+	}
+	e, ok := heardEvent(on, h)
+	if !ok {
+		return nil
+	}
+	select {
+	case s.heard <- stamped{at: s.edges.now(), event: e}:
+	default:
+		s.counters.heardDropped.Add(1)
+	}
+	return nil
+}
+
+// announcer sends announcements one after the other, so that a burst for many
+// addresses delays no advert.
+func (s *service) announcer(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case frames := <-s.jobs:
+			for _, f := range frames {
+				if err := f.conn.Announce(f.addr, f.mac, f.router); err != nil {
+					s.counters.announceErrors.Add(1)
+				}
+			}
+		}
+	}
+}
+
+// portReader reads every port at once whenever the brain asks.
+func (s *service) portReader(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.read:
+			states, err := s.edges.ports.Snapshot()
+			tell(ctx, s.ports, portNews{change: port.Change{Resync: true, States: states}, reading: true, err: err})
+		}
+	}
+}
+
+// watcher is what reports changes until it is closed.
+type watcher[T any] interface {
+	Receive() (T, error)
+	Close() error
+}
+
+// watch hands on reports until the context ends. A watcher that fails is
+// replaced, and reopened says what is to be thought of the gap.
+func watch[T any](ctx context.Context, log *slog.Logger, w watcher[T], open func() (watcher[T], error), report func(T), reopened func()) {
+	for {
+		err := follow(ctx, w, report)
+		for err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			log.Error("the kernel's reports are interrupted, trying again: " + err.Error())
+			if !sleep(ctx, retryAfter) {
+				return
+			}
+			w, err = open()
+		}
+		reopened()
+	}
+}
+
+// follow reports until the watcher fails, which it does when the context ends.
+func follow[T any](ctx context.Context, w watcher[T], report func(T)) error {
+	defer context.AfterFunc(ctx, func() { _ = w.Close() })()
+	for {
+		v, err := w.Receive()
+		if err != nil {
+			_ = w.Close()
+			return err
+		}
+		report(v)
+	}
+}
+
+// watchPorts hands on what the kernel reports of interfaces; what a gap hid
+// comes with the first report of the next watcher.
+func (s *service) watchPorts(ctx context.Context, w portWatcher) {
+	watch(ctx, s.log, watcher[port.Change](w),
+		func() (watcher[port.Change], error) { return s.edges.ports.Watch() },
+		func(c port.Change) { tell(ctx, s.ports, portNews{change: c}) },
+		func() {})
+}
+
+// watchAddresses hands on what the kernel reports of addresses and routes that
+// went. After a gap anything may be gone.
+func (s *service) watchAddresses(ctx context.Context, w addressWatcher) {
+	watch(ctx, s.log, watcher[address.Gone](w),
+		func() (watcher[address.Gone], error) { return s.edges.addresses.Watch() },
+		func(g address.Gone) { tell(ctx, s.gone, g) },
+		func() { tell(ctx, s.gone, address.Gone{Resync: true}) })
+}
+
+// sleep waits; false if the context ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// surveyor finds out about ports what is not urgent.
+func (s *service) surveyor(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case ports := <-s.surveyed:
+			for name, index := range ports {
+				tell(ctx, s.surveys, s.survey(name, index))
+			}
+		}
+	}
+}
+
+func (s *service) survey(name node.Port, index int) survey {
+	v := survey{
+		port:   name,
+		driver: s.edges.ports.Identify(string(name)).Driver,
+		router: s.edges.ports.Forwarding(string(name)),
+	}
+	var err error
+	if v.gateways, err = s.edges.ports.Gateways(index); err != nil {
+		s.log.Debug("gateways of " + string(name) + ": " + err.Error())
+	}
+	if v.neighbours, err = s.edges.ports.Neighbours(index); err != nil {
+		s.log.Debug("neighbours of " + string(name) + ": " + err.Error())
+	}
+	return v
+}
+
+// carrierPoller reads the carrier counters of the ports that it was given last
+// and hands on what moved.
+func (s *service) carrierPoller(ctx context.Context) {
+	polled := map[string]*polledPort{}
+	defer closePolled(polled)
+	tick := time.NewTicker(carrierPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case wanted := <-s.polled:
+			s.openCounters(polled, wanted)
+		case <-tick.C:
+			for name, p := range polled {
+				count, err := p.counter.Read()
+				switch {
+				case err != nil:
+					// The port is gone; whoever watches ports will say so.
+					_ = p.counter.Close()
+					delete(polled, name)
+				case !p.known || count != p.count:
+					p.known, p.count = true, count
+					tell(ctx, s.carrier, carrierNews{index: p.index, count: count})
+				}
+			}
+		}
+	}
+}
+
+type polledPort struct {
+	counter carrierCounter
+	index   int
+	count   uint32
+	known   bool
+}
+
+// openCounters follows the wanted ports. A kernel without such counters, or a
+// /sys that shows another namespace, leaves the reports of the kernel.
+func (s *service) openCounters(polled map[string]*polledPort, wanted map[string]int) {
+	for name, p := range polled {
+		if wanted[name] != p.index {
+			_ = p.counter.Close()
+			delete(polled, name)
+		}
+	}
+	for name, index := range wanted {
+		if polled[name] != nil {
+			continue
+		}
+		c, err := s.edges.ports.Counter(name)
+		if err != nil {
+			s.log.Debug("carrier changes of " + name + " come from reports only: " + err.Error())
+			continue
+		}
+		polled[name] = &polledPort{counter: c, index: index}
+	}
+}
+
+func closePolled(polled map[string]*polledPort) {
+	for _, p := range polled {
+		_ = p.counter.Close()
+	}
+}
