@@ -60,7 +60,7 @@ type Machine struct {
 	state    State
 	since    Instant
 	priority uint8      // effective
-	source   netip.Addr // own primary address, the zero address if unknown
+	source   netip.Addr // own primary address, unspecified if unknown
 	timer    timer
 	why      Why // what the running consultation is about
 
@@ -103,7 +103,7 @@ const (
 
 // New returns a machine in INITIALIZE. p must have passed [Params.Validate].
 func New(p Params) *Machine {
-	return &Machine{params: p, priority: p.Priority}
+	return &Machine{params: p, priority: p.Priority, source: p.Family.unspecified()}
 }
 
 // Step tells the machine one event at the moment now and returns what is to be
@@ -229,8 +229,15 @@ func (m *Machine) adopt(p Params) {
 	m.params = p
 }
 
-// readdress sets the own primary address in the form in which senders are compared.
-func (m *Machine) readdress(a netip.Addr) { m.source = plain(a) }
+// readdress sets the own primary address in the form in which senders are compared. No
+// address is the unspecified one, which is what adverts then come from and is lower than
+// any other.
+func (m *Machine) readdress(a netip.Addr) {
+	m.source = plain(a)
+	if !a.IsValid() {
+		m.source = m.params.Family.unspecified()
+	}
+}
 
 // plain removes what does not belong to an address on the wire.
 func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }

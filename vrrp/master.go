@@ -50,7 +50,7 @@ func (m *Machine) masterHeard(now Instant, e Heard) []Action {
 }
 
 // rank compares a sender with ourselves: positive if it is the better MASTER, by
-// priority and then by address in network order. No address of our own is the lowest.
+// priority and then by address in network order.
 func (m *Machine) rank(priority uint8, from netip.Addr) int {
 	return cmp.Or(cmp.Compare(priority, m.priority), plain(from).Compare(m.source))
 }

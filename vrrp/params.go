@@ -55,6 +55,14 @@ func (f Family) of(a netip.Addr) bool {
 	return false
 }
 
+// unspecified returns 0.0.0.0 or ::, the lowest address of the family.
+func (f Family) unspecified() netip.Addr {
+	if f == IPv6 {
+		return netip.IPv6Unspecified()
+	}
+	return netip.IPv4Unspecified()
+}
+
 // size returns the length of an address of this family in bytes.
 func (f Family) size() int {
 	if f == IPv6 {
@@ -166,6 +174,9 @@ func (p Params) validateAddresses() error {
 	if n := len(p.Addresses); n == 0 || n > maxAddresses {
 		return fmt.Errorf("%d virtual addresses cannot be carried by an advert: use 1 to %d", n, maxAddresses)
 	}
+	if p.Family != IPv4 && p.Family != IPv6 {
+		return nil // complained about already
+	}
 	foreign := func(a netip.Addr) bool { return !p.Family.of(a) }
 	if i := slices.IndexFunc(p.Addresses, foreign); i >= 0 {
 		return fmt.Errorf("the virtual address %v is not %v: give it to a virtual router of its own family", p.Addresses[i], p.Family)
@@ -180,6 +191,12 @@ func (p Params) Advert(priority uint8) Advert {
 		Version: p.Version, VRID: p.VRID, Priority: priority, Interval: p.Interval,
 		Auth: p.Auth, Password: p.Password, Addresses: p.Addresses,
 	}
+}
+
+// leadsWithLinkLocal reports whether the first address is link-local, as RFC 9568
+// §5.2.9 demands of IPv6 and configurations often omit.
+func (p Params) leadsWithLinkLocal() bool {
+	return len(p.Addresses) > 0 && p.Addresses[0].IsLinkLocalUnicast()
 }
 
 // downAdverts returns DownAdverts with its default applied.

@@ -118,7 +118,7 @@ func checkFields(message []byte, m Params) Check {
 		return CheckZeroInterval
 	case m.Version == V2 && interval != m.Interval:
 		return CheckInterval
-	case m.Family == IPv6 && !linkLocalFirst(message) && m.Addresses[0].IsLinkLocalUnicast():
+	case m.Family == IPv6 && !linkLocalFirst(message) && m.leadsWithLinkLocal():
 		return CheckLinkLocal
 	}
 	return Accepted

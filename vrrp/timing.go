@@ -1,13 +1,22 @@
 package vrrp
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Instant is a moment on a monotonic clock, in nanoseconds since an arbitrary
 // start. Two instants compare only if they come from the same clock.
 type Instant time.Duration
 
-// Add returns the moment d after i; d may be negative.
-func (i Instant) Add(d time.Duration) Instant { return i + Instant(d) }
+// Add returns the moment d after i; d may be negative. A sum beyond the end of time is
+// the end of time, so that "for ever" is never taken for "already over".
+func (i Instant) Add(d time.Duration) Instant {
+	if d > 0 && i > math.MaxInt64-Instant(d) {
+		return math.MaxInt64
+	}
+	return i + Instant(d)
+}
 
 // Sub returns how long j came before i; negative if j is later.
 func (i Instant) Sub(j Instant) time.Duration { return time.Duration(i - j) }
