@@ -94,7 +94,8 @@ func (n *Node) doubtCause(i *instance) doubtCause {
 		return doubtGoodbye
 	case i.interval()*3/2 >= minSilence && heard.ok && n.now.Sub(heard.at) > i.window():
 		return doubtSilence
-	case i.consult != nil && !n.preempting(i):
+	case i.consult != nil && !n.preempting(i),
+		i.doubt.cause == doubtDeadline && (!heard.ok || heard.at < i.doubt.since):
 		return doubtDeadline
 	}
 	return doubtNone
@@ -118,13 +119,14 @@ func (n *Node) preempting(i *instance) bool {
 // whenever the machine waits for a ruling that has no fresh burst yet.
 func (n *Node) pursue(i *instance) {
 	q := n.inquire(i)
-	due := n.now >= i.doubt.next || n.ruleDue(i) && !n.fresh(i, q)
-	if !due {
+	switch running := q.burst != nil && !q.burst.done; {
+	case n.ruleDue(i) && !n.fresh(i, q):
+		n.startBurst(q) // instead of a running one: rivals must not fall into step
+	case n.now < i.doubt.next:
 		return
-	}
-	running := q.burst != nil && !q.burst.done
-	shared := q.burst != nil && q.burst.began >= i.doubt.since && (running || n.now == q.burst.began)
-	if !shared {
+	case running && q.burst.began >= i.doubt.since, q.burst != nil && q.burst.began == n.now:
+		// shared with another instance
+	default:
 		n.startBurst(q)
 	}
 	if n.now >= i.doubt.next {
@@ -166,34 +168,41 @@ func (n *Node) readings(i *instance) verdict.Readings {
 		Routers:   len(i.heart.routers),
 		Heartbeat: i.heart.link(),
 	}
-	var b *burst
-	if q := n.inquiryOf(i); q != nil && q.burst != nil && q.burst.began >= i.doubt.since {
-		b = q.burst
-	}
+	q := n.inquire(i)
 	for _, s := range i.serving {
-		r.Ports = append(r.Ports, n.portReading(s, b))
+		r.Ports = append(r.Ports, n.portReading(i, s, q))
 	}
 	return r
 }
 
-func (n *Node) portReading(s *service, b *burst) verdict.PortReading {
+// portReading is what the segment said since the doubt began: the last burst
+// that is over, and an answer to a running one. An answer counts at once, a
+// silence only at the end.
+func (n *Node) portReading(i *instance, s *service, q *inquiry) verdict.PortReading {
 	r := verdict.PortReading{
 		Link: s.port.link(), NoVIP: s.vips == 0,
 		Blind: s.port.blind, Mute: s.port.mute(n.now),
 	}
-	if b == nil {
-		return r
+	if a := q.last.on(s.port, i.doubt.since); a != nil {
+		r = a.reading(r)
 	}
-	for _, a := range b.asks {
-		switch {
-		case a.port != s.port:
-		case b.done:
-			return a.reading(r)
-		case a.reply() == verdict.ReplyPeer:
-			r.VIP = verdict.ReplyPeer // an answer counts at once, a silence at the end
-		}
+	if a := q.burst.on(s.port, i.doubt.since); a != nil && a.reply() == verdict.ReplyPeer {
+		r.VIP = verdict.ReplyPeer
 	}
 	return r
+}
+
+// on is what a burst of this doubt asked on a port.
+func (b *burst) on(p *port, since vrrp.Instant) *asking {
+	if b == nil || b.began < since {
+		return nil
+	}
+	for _, a := range b.asks {
+		if a.port == p {
+			return a
+		}
+	}
+	return nil
 }
 
 func (n *Node) age(s stamp) verdict.Age {
@@ -226,10 +235,10 @@ func (n *Node) judged(i *instance, v verdict.Verdict) {
 		i.verdict = v
 		return
 	}
-	i.verdict = v
-	if q := n.inquiryOf(i); q != nil && q.burst != nil && !q.burst.done && v.Act == verdict.ByPrior {
-		return // the burst still runs: this is no verdict to speak of
+	if q := n.inquire(i); v.Act == verdict.ByPrior && (q.last == nil || q.last.began < i.doubt.since) {
+		return // the first burst still runs: this is no verdict to speak of
 	}
+	i.verdict = v
 	level := Warning
 	if v.Finding == verdict.Contested {
 		level = Alarm

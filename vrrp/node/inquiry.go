@@ -29,8 +29,9 @@ type watch struct {
 // inquiry is the questioning of all segments on which a peer may serve.
 type inquiry struct {
 	watch watch
-	burst *burst
-	turn  int // of the VIPs of a port
+	burst *burst // running, or the last one
+	last  *burst // the last one that is over
+	turn  int    // of the VIPs of a port
 }
 
 // burst is a few rounds of questions on every serving port together.
@@ -117,11 +118,8 @@ func (n *Node) asking(p *port) bool {
 	return false
 }
 
-// startBurst begins a burst unless one runs.
+// startBurst begins a burst; one that still runs is given up for it.
 func (n *Node) startBurst(q *inquiry) {
-	if q.burst != nil && !q.burst.done {
-		return
-	}
 	b := &burst{began: n.now, next: n.now, rounds: defaultRounds}
 	q.turn++
 	for _, i := range n.instances {
@@ -194,7 +192,7 @@ func (n *Node) advance(q *inquiry) {
 	for b != nil && !b.done && n.now >= b.next {
 		if b.round >= b.rounds && !b.extend() || len(b.asks) == 0 {
 			b.done, b.ended = true, n.now
-			n.moved = true
+			q.last, n.moved = b, true
 			return
 		}
 		b.round++
@@ -237,11 +235,6 @@ func (n *Node) askRound(a *asking, round int) {
 		f = broadcast
 	}
 	n.question(a.port, w, f, true)
-}
-
-// open says that answers still count: until a little after the last round.
-func (b *burst) open(now vrrp.Instant) bool {
-	return b != nil && (!b.done || now.Sub(b.ended) <= answerWindow)
 }
 
 func (q *inquiry) vipAnswered(p *port, t *target, f form, mac MAC) {

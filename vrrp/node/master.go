@@ -204,7 +204,11 @@ func (n *Node) settleRival(i *instance) {
 	r, s := n.rivalry(i)
 	v := verdict.Settle(r)
 	if v.Rule != i.verdict.Rule {
-		n.note(i, Alarm, "verdict "+v.Finding.String()+" ["+v.Rule.String()+"]: "+v.Why())
+		level := Alarm
+		if v.Finding == verdict.None {
+			level = Info
+		}
+		n.note(i, level, "verdict "+v.Finding.String()+" ["+v.Rule.String()+"]: "+v.Why())
 	}
 	i.verdict = v
 	n.settled(i, v, s)
@@ -367,7 +371,7 @@ func (n *Node) recantMastery(i *instance, v verdict.Verdict) {
 	r.lostAt = i.heart.lostAt
 	i.reason = v.Why()
 	i.otherMaster = true
-	n.drive(i, vrrp.Ruled{Ruling: vrrp.StepDown})
+	n.drive(i, vrrp.Ruled{Ruling: vrrp.StepDown, For: r.wait})
 	i.wasMaster = false
 }
 
