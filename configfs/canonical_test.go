@@ -141,28 +141,31 @@ func canonicalNotify(line liner, n Notify) {
 		if len(s.Argv) == 0 {
 			continue
 		}
-		inner := make([]string, len(s.Argv))
+		args := make([]string, len(s.Argv))
 		for i, arg := range s.Argv {
-			inner[i] = escape(arg)
+			args[i] = escape(arg)
 		}
-		line(1, "%s %s", s.keyword, escape(strings.Join(inner, " ")))
+		line(1, "%s \"%s\"", s.keyword, strings.ReplaceAll(strings.Join(args, " "), `\`, `\\`))
 	}
 }
 
-// escape quotes one argument for splitQuoted: every byte that is not plain is written in octal.
+// escape writes one argument of a command for splitQuoted.
 func escape(arg string) string {
 	var b strings.Builder
+	plain := arg != ""
 	for i := range len(arg) {
-		if c := arg[i]; c > ' ' && c < 0x7f && !strings.ContainsRune(`\'"{}#!`, rune(c)) {
-			b.WriteByte(c)
-		} else {
+		c := arg[i]
+		plain = plain && c > ' '
+		if c < ' ' || c >= 0x7f || strings.IndexByte(`\'"`, c) >= 0 {
 			fmt.Fprintf(&b, `\%03o`, c)
+		} else {
+			b.WriteByte(c)
 		}
 	}
-	if b.Len() == 0 {
-		return `""`
+	if plain {
+		return b.String()
 	}
-	return b.String()
+	return "'" + b.String() + "'"
 }
 
 // quote writes one word as the lexer reads it back.

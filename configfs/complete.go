@@ -30,9 +30,10 @@ func (d *decoder) complete() {
 // completeVersion settles family and version, and that every advertised address is of that family.
 func (d *decoder) completeVersion(i *draft) {
 	i.Family = 4
-	if len(i.Addresses) == 0 {
+	if !i.given["virtual_ipaddress"] {
 		d.error(i.Pos, "add virtual_ipaddress { ADDRESS/LENGTH dev INTERFACE }", "vrrp_instance %s has no virtual_ipaddress", i.Name)
-	} else if i.Addresses[0].Prefix.Addr().Is6() {
+	}
+	if len(i.Addresses) > 0 && i.Addresses[0].Prefix.Addr().Is6() {
 		i.Family = 6
 	}
 	for _, a := range i.Addresses {
@@ -66,7 +67,7 @@ func (d *decoder) linkLocalFirst(i *draft) {
 
 // completePriority fills in the priority and undoes what keepalived does not allow beside it.
 func (d *decoder) completePriority(i *draft) {
-	if !i.priority {
+	if !i.given["priority"] {
 		i.Priority = 100
 		if i.StateMaster {
 			i.Priority = 255
@@ -131,10 +132,10 @@ func (d *decoder) completeAuthentication(i *draft) {
 
 // completePorts settles where everything lives, and what is served where.
 func (d *decoder) completePorts(i *draft) {
-	if i.Interface.Name == "" {
+	if !i.given["interface"] {
 		d.error(i.Pos, "add interface NAME", "vrrp_instance %s has no interface", i.Name)
 	}
-	if i.VRID == 0 {
+	if !i.given["virtual_router_id"] {
 		d.error(i.Pos, "add virtual_router_id from 1 to 255, the same on both routers", "vrrp_instance %s has no virtual_router_id", i.Name)
 	}
 	i.Addresses = d.place(i, i.Addresses)
@@ -158,7 +159,7 @@ func (d *decoder) place(i *draft, all []Address) []Address {
 		}
 		key := fmt.Sprint(a.Prefix, a.Dev.Name)
 		if before, again := seen[key]; again {
-			d.hazard(a.Pos, "remove one of the two", "%v is given again, after %v: the first one counts", a.Prefix, before)
+			d.hazard(a.Pos, "remove one of the two", "%v is given again, after %s: the first one counts", a.Prefix, before.seen(a.Pos))
 			continue
 		}
 		seen[key] = a.Pos
@@ -210,7 +211,7 @@ func (d *decoder) ownTracked(i *draft, t Port, holds bool) {
 
 // completeFault settles the extensions.
 func (d *decoder) completeFault(i *draft) {
-	if i.DontTrackPrimary && i.prior && i.Fault.Prior != Serve {
+	if i.DontTrackPrimary && i.Fault.Prior != Serve {
 		d.hazard(i.Pos, "remove one of the two", "vrrp_instance %s has dont_track_primary, which means fault_prior serve, and fault_prior %v: the latter counts",
 			i.Name, i.Fault.Prior)
 	}

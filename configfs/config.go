@@ -35,6 +35,14 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
+// seen names p for a sentence about from: by its line alone where both are in one file.
+func (p Position) seen(from Position) string {
+	if p.File == from.File {
+		return fmt.Sprintf("line %d", p.Line)
+	}
+	return p.String()
+}
+
 // Config is everything understood of one configuration, defaults filled in.
 // It is complete and consistent only when the Diagnostics it came with hold no Error.
 type Config struct {

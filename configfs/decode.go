@@ -52,7 +52,7 @@ func walk[T any](d *decoder, p place, body []*statement, table keywords[T], into
 			continue
 		}
 		if before, again := seen[w.text]; again && !slices.Contains(repeatable, w.text) {
-			d.hazard(w.pos, "keep one of the two", "%s is given again, after %v: the last one counts", w.text, before)
+			d.hazard(w.pos, "keep one of the two", "%s is given again, after %s: the last one counts", w.text, before.seen(w.pos))
 		}
 		seen[w.text] = w.pos
 		decode(d, s, into)

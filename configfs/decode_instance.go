@@ -9,13 +9,12 @@ import (
 // draft is an instance as far as it is read. What depends on more than one keyword is settled by complete.
 type draft struct {
 	*Instance
-	priority bool // written, not the default
-	interval word // advert_int as written
-	preempt  word // the keyword nopreempt or preempt_delay, which "state MASTER" clears
+	given    map[string]bool // the keywords written, be their values right or wrong
+	interval word            // advert_int as written
+	preempt  word            // the keyword nopreempt or preempt_delay, which "state MASTER" clears
 	authType word
 	authPass word
 	source   word
-	prior    bool // fault_prior is written
 	lease    word
 }
 
@@ -70,7 +69,10 @@ func (d *decoder) instance(s *statement, _ *decoder) {
 		return
 	}
 	own := d.defaults
-	i := &draft{Instance: &own}
+	i := &draft{Instance: &own, given: map[string]bool{}}
+	for _, line := range s.body {
+		i.given[line.first().text] = true
+	}
 	i.Name, i.Pos = s.args()[0].text, s.args()[0].pos
 	walk(d, inInstance, s.body, instanceWords, i)
 	d.drafts = append(d.drafts, i)
@@ -111,7 +113,7 @@ func (d *decoder) routerNumber(s *statement, i *draft) {
 
 func (d *decoder) priority(s *statement, i *draft) {
 	if n, ok := d.one(s, 1, 255); ok {
-		i.Priority, i.priority = uint8(n), true
+		i.Priority = uint8(n)
 	}
 }
 
@@ -205,7 +207,7 @@ func (d *decoder) faultPrior(s *statement, i *draft) {
 		return
 	}
 	if n, ok := d.choice(s.args()[0], Serve.String(), Yield.String(), Incumbent.String()); ok {
-		i.Fault.Prior, i.prior = Prior(n), true
+		i.Fault.Prior = Prior(n)
 	}
 }
 

@@ -100,11 +100,9 @@ func (r *reader) lines(name, content string) {
 		if r.unreadable(line, at) {
 			continue
 		}
-		if r.templated(line, at) {
-			skipping = strings.HasSuffix(line, `\`)
-			continue
-		}
-		r.oneLine(line, at)
+		plain := r.untemplated(line, at)
+		skipping = plain == "" && strings.HasSuffix(line, `\`)
+		r.oneLine(plain, at.right(len(line)-len(plain)))
 	}
 }
 
@@ -120,25 +118,29 @@ func (r *reader) unreadable(line string, at Position) bool {
 	return false
 }
 
-// templated complains about the parts of the language that write other lines; true means that line is left out.
-// They are errors because nobody can say what the file means without them.
-func (r *reader) templated(line string, at Position) bool {
+// untemplated complains about the parts of the language that write other lines, and returns what is left to read of
+// such a line: nothing, unless its braces are needed to follow the rest of the file. They are errors because nobody
+// can say what the file means without them.
+func (r *reader) untemplated(line string, at Position) string {
 	body := strings.TrimLeft(line, " \t")
-	structural := strings.ContainsAny(body, "{}") // its braces are needed to follow the rest of the file
-	var what string
+	end, what := " ", ""
 	switch {
 	case strings.HasPrefix(body, "$"):
-		what, structural = "a definition ($NAME=value)", false
+		what = "a definition ($NAME=value)"
 	case strings.HasPrefix(body, "@"):
 		what = "a conditional line (@ID)"
 	case strings.HasPrefix(body, "~SEQ"), strings.HasPrefix(body, "~LST"):
-		what = "a repeated line (~SEQ, ~LST)"
+		end, what = ")", "a repeated line (~SEQ, ~LST)"
 	default:
-		return false
+		return line
 	}
 	r.error(at.right(len(line)-len(body)), "write out what the line stands for",
 		"%s is known to keepalived, not yet understood by standfast", what)
-	return !structural
+	_, rest, _ := strings.Cut(body, end)
+	if body[0] == '$' || !strings.ContainsAny(rest, "{}") {
+		return ""
+	}
+	return rest
 }
 
 // oneLine reads one ordinary line.

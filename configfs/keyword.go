@@ -21,17 +21,17 @@ const (
 func (p place) String() string {
 	switch p {
 	case atRoot:
-		return "the top level"
+		return "at the top level"
 	case inGlobals:
-		return "global_defs"
+		return "in global_defs"
 	case inInstance:
-		return "vrrp_instance"
+		return "in vrrp_instance"
 	case inGroup:
-		return "vrrp_sync_group"
+		return "in vrrp_sync_group"
 	case inAuthentication:
-		return "authentication"
+		return "in authentication"
 	case elsewhere:
-		return "a block of another kind"
+		return "in a block of another kind"
 	}
 	return "nowhere"
 }
@@ -188,16 +188,20 @@ func origin(keepalived bool) string {
 func (d *decoder) unknown(p place, w word, understood []string) {
 	for other := range place(len(catalogue)) {
 		if other.knows(w.text) {
-			d.error(w.pos, "look for a brace that is missing or too many above", "%s does not belong in %v but in %v", w.text, p, other)
+			d.error(w.pos, "look for a brace that is missing or too many above", "%s does not stand %v but %v", w.text, p, other)
 			return
 		}
 	}
-	hint := suggest(w.text, slices.Concat(understood, strings.Fields(catalogue[p])))
+	near := slices.Concat(understood, strings.Fields(catalogue[p]))
+	if p == inGlobals {
+		near = append(near, planned...)
+	}
+	hint := suggest(w.text, near)
 	if hint == "" && p == inGroup {
-		d.error(w.pos, "write group { "+w.text+" … }", "the members of a %v stand in a block of their own, not like %q", p, w.text)
+		d.error(w.pos, "write group { "+w.text+" … }", "the members of a vrrp_sync_group stand in a block of their own, not like %q", w.text)
 		return
 	}
-	d.error(w.pos, hint, "unknown word %q in %v", w.text, p)
+	d.error(w.pos, hint, "unknown word %q %v", w.text, p)
 }
 
 // suggest returns the hint that names the word probably meant, empty when no word is near.

@@ -62,6 +62,7 @@ func (c *collector) cut(line string, pos Position) []piece {
 	}
 	if quote >= 0 {
 		c.error(pos.right(quote), "a quoted text ends on the line on which it began", `this " has no partner`)
+		line += `"`
 	}
 	flush(len(line))
 	return pieces
@@ -74,7 +75,7 @@ func literalBrace(before string) bool {
 		return true
 	}
 	words := strings.Fields(before)
-	return len(words) > 1 && isInclude(words[0])
+	return len(words) > 0 && isInclude(words[0])
 }
 
 // noteComment points out a comment sign that cuts a word in two: whoever wrote a password with ! in it wants to know.

@@ -93,7 +93,7 @@ func (p *parser) close(at Position, alone bool) {
 	p.stack = p.stack[:len(p.stack)-1]
 	first := top.owner.first()
 	if alone && p.suspect == "" && first.pos.Line != at.Line && first.pos.Column != at.Column {
-		p.suspect = first.text + " of " + first.pos.String() + " ends at " + at.String()
+		p.suspect = first.text + " of " + first.pos.seen(at) + " ends in " + at.seen(first.pos)
 	}
 }
 
@@ -102,7 +102,7 @@ func (p *parser) close(at Position, alone bool) {
 func (p *parser) unclosed(next word) {
 	inner := p.stack[len(p.stack)-1].owner
 	inner.body = inner.body[:len(inner.body)-1]
-	p.missing(" before " + next.text + " at " + next.pos.String())
+	p.missing(" before the " + next.text + " of " + next.pos.seen(p.stack[0].brace))
 }
 
 // finish complains about what is still open at the end of the configuration.

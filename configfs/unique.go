@@ -19,7 +19,7 @@ func (d *decoder) uniqueNames() {
 
 func (d *decoder) taken(seen map[string]Position, name string, at Position) {
 	if before, again := seen[name]; again {
-		d.error(at, "give each its own name", "%s is defined already at %v", name, before)
+		d.error(at, "give each its own name", "%s is defined already in %s", name, before.seen(at))
 		return
 	}
 	seen[name] = at
