@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: Apache-2.0
-
 // Package clock tells the time that the protocol runs on.
 //
 // It reads CLOCK_BOOTTIME, not CLOCK_MONOTONIC: time spent in suspend, or in a

@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: Apache-2.0
-
 // Package ethtool asks drivers about the link of one port at a time, over the kernel's
 // ethtool netlink family (Linux 5.6).
 //
@@ -92,14 +90,15 @@ func IsUnsupported(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, unix.EOPNOTSUPP)
 }
 
-// Client asks questions in the network namespace in which it was opened. It may be used
-// by several goroutines; they take turns.
+// Client asks questions in the network namespace of the thread that opened it. It may be
+// used by several goroutines; they take turns.
 type Client struct {
-	mu     sync.Mutex
-	conn   *genetlink.Conn
-	family uint16
-	modes  modeSource
-	dial   func() (modeSource, error)
+	mu    sync.Mutex
+	links *linkSource // nil: to be dialled
+	modes modeSource  // nil: to be dialled
+
+	dialLinks func() (*linkSource, error)
+	dialModes func() (modeSource, error)
 }
 
 // modeSource is the part of mdlayher/ethtool that is used here.
@@ -111,26 +110,11 @@ type modeSource interface {
 // Open connects to the kernel. [IsUnsupported] is true for the error of a kernel without
 // ethtool netlink.
 func Open() (*Client, error) {
-	// Not strict: kernels before 4.20 refuse the options of that, and some of them have
-	// the family from a vendor's backport.
-	conn, err := genetlink.Dial(nil)
+	links, err := dialLinks()
 	if err != nil {
-		return nil, unsupported(err)
-	}
-	c, err := newClient(conn, dialModes)
-	if err != nil {
-		_ = conn.Close()
 		return nil, err
 	}
-	return c, nil
-}
-
-func newClient(conn *genetlink.Conn, dial func() (modeSource, error)) (*Client, error) {
-	f, err := conn.GetFamily(unix.ETHTOOL_GENL_NAME)
-	if err != nil {
-		return nil, unsupported(err)
-	}
-	return &Client{conn: conn, family: f.ID, dial: dial}, nil
+	return &Client{links: links, dialLinks: dialLinks, dialModes: dialModes}, nil
 }
 
 func dialModes() (modeSource, error) {
@@ -145,13 +129,15 @@ func unsupported(err error) error {
 	return fmt.Errorf("this kernel does not speak ethtool over netlink: %w", errors.Join(err, errors.ErrUnsupported))
 }
 
-// Close ends the connection. Questions asked later fail with fs.ErrClosed.
+// Close ends the connections. Questions asked later fail with fs.ErrClosed.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.dropLinks()
 	c.dropModes()
-	c.dial = func() (modeSource, error) { return nil, fs.ErrClosed }
-	return c.conn.Close()
+	c.dialLinks = func() (*linkSource, error) { return nil, fs.ErrClosed }
+	c.dialModes = func() (modeSource, error) { return nil, fs.ErrClosed }
+	return nil
 }
 
 // Carrier asks the driver of a port for its link. See [IsDetached] and [IsUnsupported]
@@ -159,19 +145,101 @@ func (c *Client) Close() error {
 func (c *Client) Carrier(index int) (Carrier, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.links == nil {
+		links, err := c.dialLinks()
+		if err != nil {
+			return Unknown, fmt.Errorf("link state of port %d: %w", index, err)
+		}
+		c.links = links
+	}
+	state, err := c.links.ask(index)
+	if err != nil {
+		// After a failure an answer may still be under way on the connection, and would
+		// be taken for that of the next question.
+		c.dropLinks()
+		return Unknown, fmt.Errorf("link state of port %d: %w", index, err)
+	}
+	return state, nil
+}
+
+// Mode asks the driver of a port how its link runs. See [IsDetached] and [IsUnsupported]
+// for what errors mean.
+func (c *Client) Mode(index int) (Mode, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.modes == nil {
+		modes, err := c.dialModes()
+		if err != nil {
+			return Mode{}, fmt.Errorf("link mode of port %d: %w", index, err)
+		}
+		c.modes = modes
+	}
+	m, err := fenced(c.modes, index, timeout)
+	if err != nil {
+		c.dropModes() // as in Carrier
+		return Mode{}, fmt.Errorf("link mode of port %d: %w", index, err)
+	}
+	return decodeMode(m), nil
+}
+
+func (c *Client) dropLinks() {
+	if c.links != nil {
+		_ = c.links.conn.Close()
+		c.links = nil
+	}
+}
+
+func (c *Client) dropModes() {
+	if c.modes != nil {
+		_ = c.modes.Close()
+		c.modes = nil
+	}
+}
+
+// linkSource asks for link states. mdlayher/ethtool does that too, but its answer cannot
+// tell a driver without an opinion from one that says "no link".
+type linkSource struct {
+	conn   *genetlink.Conn
+	family uint16
+}
+
+func dialLinks() (*linkSource, error) {
+	// Not strict: kernels before 4.20 refuse the options of that, and some of them have
+	// the family from a vendor's backport.
+	conn, err := genetlink.Dial(nil)
+	if err != nil {
+		return nil, unsupported(err)
+	}
+	links, err := newLinkSource(conn)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return links, nil
+}
+
+func newLinkSource(conn *genetlink.Conn) (*linkSource, error) {
+	f, err := conn.GetFamily(unix.ETHTOOL_GENL_NAME)
+	if err != nil {
+		return nil, unsupported(err)
+	}
+	return &linkSource{conn: conn, family: f.ID}, nil
+}
+
+func (l *linkSource) ask(index int) (Carrier, error) {
 	body, err := linkStateRequest(index)
 	if err != nil {
-		return Unknown, fmt.Errorf("link state of port %d: %w", index, err)
+		return Unknown, err
 	}
-	if err := c.conn.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return Unknown, fmt.Errorf("link state of port %d: %w", index, err)
+	if err := l.conn.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return Unknown, err
 	}
-	replies, err := c.conn.Execute(genetlink.Message{
+	replies, err := l.conn.Execute(genetlink.Message{
 		Header: genetlink.Header{Command: unix.ETHTOOL_MSG_LINKSTATE_GET, Version: unix.ETHTOOL_GENL_VERSION},
 		Data:   body,
-	}, c.family, netlink.Request)
+	}, l.family, netlink.Request)
 	if err != nil {
-		return Unknown, fmt.Errorf("link state of port %d: %w", index, err)
+		return Unknown, err
 	}
 	for _, r := range replies {
 		if state := decodeLinkState(r.Data); state != Unknown {
@@ -190,8 +258,7 @@ func linkStateRequest(index int) ([]byte, error) {
 	return ae.Encode()
 }
 
-// decodeLinkState reads a LINKSTATE reply. mdlayher/ethtool has a decoder for it, which
-// cannot tell a driver without an answer from one that says "no link".
+// decodeLinkState reads a LINKSTATE reply.
 func decodeLinkState(b []byte) Carrier {
 	ad, err := netlink.NewAttributeDecoder(b)
 	if err != nil {
@@ -212,34 +279,6 @@ func decodeLinkState(b []byte) Carrier {
 		return Unknown
 	}
 	return state
-}
-
-// Mode asks the driver of a port how its link runs. See [IsDetached] and [IsUnsupported]
-// for what errors mean.
-func (c *Client) Mode(index int) (Mode, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.modes == nil {
-		modes, err := c.dial()
-		if err != nil {
-			return Mode{}, fmt.Errorf("link mode of port %d: %w", index, err)
-		}
-		c.modes = modes
-	}
-	m, err := fenced(c.modes, index, timeout)
-	if err != nil {
-		// Whatever went wrong, an answer may still be under way on that connection.
-		c.dropModes()
-		return Mode{}, fmt.Errorf("link mode of port %d: %w", index, err)
-	}
-	return decodeMode(m), nil
-}
-
-func (c *Client) dropModes() {
-	if c.modes != nil {
-		_ = c.modes.Close()
-		c.modes = nil
-	}
 }
 
 // fenced asks for a link mode and lets none of the library's traps out: it panics when a

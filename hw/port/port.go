@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: Apache-2.0
-
 // Package port reads the state of this router's network ports from the kernel:
 // which there are, whether they have carrier, what lives on them, and which of
 // them share one card.

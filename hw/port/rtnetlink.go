@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: Apache-2.0
-
 package port
 
 import (
@@ -62,23 +60,33 @@ func messages(b []byte, each func(message)) {
 func align(n int) int { return (n + 3) &^ 3 }
 
 // rtnl is a route netlink socket of the network namespace of the thread that opened it.
+// It serves either for questions or, once it joined groups, for reports.
 type rtnl struct {
 	s   *socket.Conn
 	buf []byte
+	seq uint32 // of the last question
 }
 
-// open makes a socket that hears the given multicast groups (a mask of RTMGRP_*); with
-// no groups it serves for questions.
-func open(groups uint32) (*rtnl, error) {
+func open() (*rtnl, error) {
 	s, err := socket.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE, "rtnetlink", nil)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open a route netlink socket: %w", err)
 	}
-	if err := s.Bind(&unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
+	if err := s.Bind(&unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		_ = s.Close()
-		return nil, fmt.Errorf("cannot subscribe to route netlink: %w", err)
+		return nil, fmt.Errorf("cannot open a route netlink socket: %w", err)
 	}
 	return &rtnl{s: s, buf: make([]byte, datagramSize)}, nil
+}
+
+// membership joins (NETLINK_ADD_MEMBERSHIP) or leaves (NETLINK_DROP_MEMBERSHIP) groups.
+func (r *rtnl) membership(option int, groups ...int) error {
+	for _, group := range groups {
+		if err := r.s.SetsockoptInt(unix.SOL_NETLINK, option, group); err != nil {
+			return fmt.Errorf("cannot subscribe to route netlink: %w", err)
+		}
+	}
+	return nil
 }
 
 func (r *rtnl) close() error { return r.s.Close() }
@@ -127,17 +135,30 @@ func (r *rtnl) accept(n int, from unix.Sockaddr, err error) ([]byte, error) {
 	return r.buf[:n], nil
 }
 
+// discard empties the queue and tells whether it was empty.
+func (r *rtnl) discard() (quiet bool, err error) {
+	for quiet = true; ; quiet = false {
+		if b, err := r.tryRead(); b == nil || err != nil {
+			return quiet, err
+		}
+	}
+}
+
 // ask sends a dump request and calls each for every message of the answer. It fails
 // with errInterrupted, after the whole answer, when the kernel says that what it listed
 // changed meanwhile, and with the kernel's errno when it refuses.
 func (r *rtnl) ask(kind uint16, body []byte, each func(message)) error {
-	const seq = 1
+	// The rest of an answer that came too late for its question would refuse the next.
+	if _, err := r.discard(); err != nil {
+		return err
+	}
+	r.seq++
 	request := netlink.Message{
 		Header: netlink.Header{
 			Length:   uint32(unix.NLMSG_HDRLEN + len(body)),
 			Type:     netlink.HeaderType(kind),
 			Flags:    netlink.Request | netlink.Dump,
-			Sequence: seq,
+			Sequence: r.seq,
 		},
 		Data: body,
 	}
@@ -151,15 +172,15 @@ func (r *rtnl) ask(kind uint16, body []byte, each func(message)) error {
 	if err := r.s.SetReadDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return fmt.Errorf("asking route netlink: %w", err)
 	}
-	return r.answer(seq, each)
+	return answer(r.read, r.seq, each)
 }
 
 // answer reads the parts of an answer until its end.
-func (r *rtnl) answer(seq uint32, each func(message)) error {
+func answer(read func() ([]byte, error), seq uint32, each func(message)) error {
 	var interrupted, done bool
 	var refused error
 	for !done {
-		b, err := r.read()
+		b, err := read()
 		if err != nil {
 			return err
 		}
@@ -203,23 +224,4 @@ func request(size int, attribute uint16, value uint32) []byte {
 	b = binary.NativeEndian.AppendUint16(b, 8)
 	b = binary.NativeEndian.AppendUint16(b, attribute)
 	return binary.NativeEndian.AppendUint32(b, value)
-}
-
-// query asks one dump question on a socket of its own and calls each for every message
-// of the answer. An answer that changed while it was given is asked for again, at most
-// five times, so each may be called repeatedly for the same thing; consistent is false
-// if it never held still.
-func query(kind uint16, body []byte, each func(message)) (consistent bool, err error) {
-	const attempts = 5
-	r, err := open(0)
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = r.close() }()
-	for range attempts {
-		if err = r.ask(kind, body, each); !errors.Is(err, errInterrupted) {
-			return err == nil, err
-		}
-	}
-	return false, nil
 }

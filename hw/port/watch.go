@@ -1,12 +1,10 @@
-// SPDX-License-Identifier: Apache-2.0
-
 package port
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -20,35 +18,55 @@ const (
 	// How many queued datagrams are merged into one Change, so that a storm neither
 	// wakes the reader for each nor keeps it from ever hearing of the first.
 	drainLimit = 256
-
-	groups = unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR
 )
 
-// Watcher hears of every change of the ports of the network namespace in which it was
-// made. Receive is for one goroutine; Close and Losses for any.
+// Watcher hears of every change of the ports of the network namespace of the thread that
+// made it. Receive is for one goroutine; Close and Losses for any.
 type Watcher struct {
-	buffer int // bytes of receive buffer
-
-	mu     sync.Mutex // guards r and closed against Close
-	r      *rtnl
-	closed bool
+	reports   *rtnl
+	questions *rtnl
 
 	ports  table // the picture
 	told   table // the picture as last handed out
 	stale  bool  // the picture must be read afresh
 	whole  bool  // the next Change lists every port
 	losses atomic.Uint64
+	closed atomic.Bool
 }
 
 // Watch subscribes to links and addresses. The first [Watcher.Receive] lists every port.
 func Watch() (*Watcher, error) { return watch(receiveBuffer) }
 
 func watch(buffer int) (*Watcher, error) {
-	w := &Watcher{buffer: buffer, told: table{}, stale: true, whole: true}
+	reports, err := open()
+	if err != nil {
+		return nil, err
+	}
+	questions, err := open()
+	if err != nil {
+		_ = reports.close()
+		return nil, err
+	}
+	w := &Watcher{reports: reports, questions: questions, told: table{}, stale: true, whole: true}
+	if err := reports.s.SetReadBuffer(buffer); err != nil {
+		_ = w.Close()
+		return nil, fmt.Errorf("cannot enlarge the receive buffer: %w", err)
+	}
 	if err := w.subscribe(); err != nil {
+		_ = w.Close()
 		return nil, err
 	}
 	return w, nil
+}
+
+func (w *Watcher) subscribe() error {
+	return w.reports.membership(unix.NETLINK_ADD_MEMBERSHIP,
+		unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
+}
+
+func (w *Watcher) unsubscribe() error {
+	return w.reports.membership(unix.NETLINK_DROP_MEMBERSHIP,
+		unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
 }
 
 // Receive blocks until something changed and returns it. When the kernel dropped
@@ -58,7 +76,7 @@ func watch(buffer int) (*Watcher, error) {
 func (w *Watcher) Receive() (Change, error) {
 	for {
 		c, err := w.step()
-		if err != nil && w.isClosed() {
+		if err != nil && w.closed.Load() {
 			return Change{}, fmt.Errorf("watching ports: %w", fs.ErrClosed)
 		}
 		if err != nil {
@@ -76,42 +94,10 @@ func (w *Watcher) Losses() uint64 { return w.losses.Load() }
 
 // Close ends the subscription; a Receive that waits returns with fs.ErrClosed.
 func (w *Watcher) Close() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
+	if w.closed.Swap(true) {
 		return nil
 	}
-	w.closed = true
-	return w.r.close()
-}
-
-func (w *Watcher) isClosed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.closed
-}
-
-// subscribe replaces the socket by a fresh one with an empty queue.
-func (w *Watcher) subscribe() error {
-	r, err := open(groups)
-	if err != nil {
-		return err
-	}
-	if err := r.s.SetReadBuffer(w.buffer); err != nil {
-		_ = r.close()
-		return fmt.Errorf("cannot enlarge the receive buffer: %w", err)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		_ = r.close()
-		return fs.ErrClosed
-	}
-	if w.r != nil {
-		_ = w.r.close()
-	}
-	w.r = r
-	return nil
+	return errors.Join(w.reports.close(), w.questions.close())
 }
 
 // step makes one Change, possibly an empty one.
@@ -119,22 +105,30 @@ func (w *Watcher) step() (Change, error) {
 	if w.stale {
 		return w.resync()
 	}
-	b, err := w.r.read()
+	b, err := w.reports.read()
 	if err != nil {
 		return Change{}, w.overrun(err)
 	}
 	return w.take(b)
 }
 
-// overrun answers a loss of reports with a fresh subscription; the next step reads every
-// port. Any other error it returns.
+// overrun answers a loss of reports: it subscribes anew, with an empty queue, and has the
+// next step read every port. Any other error it returns.
 func (w *Watcher) overrun(err error) error {
 	if !errors.Is(err, errOverrun) {
 		return err
 	}
 	w.losses.Add(1)
 	w.stale, w.whole = true, true
-	return w.subscribe()
+	// Without a subscription nothing is added while the queue is emptied, however great
+	// the storm.
+	if err := w.unsubscribe(); err != nil {
+		return err
+	}
+	for errors.Is(err, errOverrun) {
+		_, err = w.reports.discard()
+	}
+	return errors.Join(err, w.subscribe())
 }
 
 // take works in a datagram and those queued behind it.
@@ -143,7 +137,7 @@ func (w *Watcher) take(b []byte) (Change, error) {
 	for range drainLimit {
 		messages(b, func(m message) { w.ports.apply(m, &c) })
 		var err error
-		if b, err = w.r.tryRead(); err != nil {
+		if b, err = w.reports.tryRead(); err != nil {
 			return Change{}, w.overrun(err)
 		}
 		if b == nil {
@@ -158,13 +152,13 @@ func (w *Watcher) take(b []byte) (Change, error) {
 // slips between. Reports that came in during the reading may be older than it, and
 // would undo it for a moment: they are thrown away, and the ports read once more.
 func (w *Watcher) resync() (Change, error) {
-	fresh, consistent, err := dump()
+	fresh, consistent, err := dump(w.questions)
 	if err != nil {
 		return Change{}, err
 	}
-	quiet, err := w.discard()
-	if err := w.overrun(err); err != nil {
-		return Change{}, err
+	quiet, err := w.reports.discard()
+	if err != nil {
+		return Change{}, w.overrun(err)
 	}
 	if !consistent {
 		fresh.keep(w.told)
@@ -175,43 +169,45 @@ func (w *Watcher) resync() (Change, error) {
 	return c, nil
 }
 
-// discard empties the queue and tells whether it was empty.
-func (w *Watcher) discard() (quiet bool, err error) {
-	quiet = true
-	for {
-		b, err := w.r.tryRead()
-		if err != nil {
-			return false, err
-		}
-		if b == nil {
-			return quiet, nil
-		}
-		quiet = false
-	}
-}
-
 // Snapshot asks the kernel for every port of the calling thread's network namespace,
 // by ascending index. It takes the kernel's network configuration lock on kernels before
 // 7: while a driver holds that, it blocks, and no deadline helps.
 func Snapshot() ([]State, error) {
-	t, _, err := dump()
+	r, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.close() }()
+	t, _, err := dump(r)
 	if err != nil {
 		return nil, fmt.Errorf("listing ports: %w", err)
 	}
 	return t.states(), nil
 }
 
-// dump reads all links, then all addresses. It is consistent if neither list changed
-// while it was taken; otherwise what it has is true, but it may miss a port or an address.
-func dump() (t table, consistent bool, err error) {
+// dump reads all links, then all addresses, again if they changed meanwhile. It is
+// consistent if in the end they held still; otherwise what it has is true, but it may
+// miss a port or an address.
+func dump(r *rtnl) (t table, consistent bool, err error) {
+	const attempts = 5
+	for range attempts {
+		if t, err = list(r); !errors.Is(err, errInterrupted) {
+			return t, err == nil, err
+		}
+	}
+	return t, false, nil
+}
+
+// list is one attempt of dump.
+func list(r *rtnl) (table, error) {
 	// Statistics are most of a link report and nothing to us.
 	const skipStatistics = 1 << 3 // RTEXT_FILTER_SKIP_STATS
-	t = table{}
+	t := table{}
 	apply := func(m message) { t.apply(m, &Change{}) }
-	links, err := query(unix.RTM_GETLINK, request(ifinfoSize, unix.IFLA_EXT_MASK, skipStatistics), apply)
-	if err != nil {
-		return nil, false, err
+	links := r.ask(unix.RTM_GETLINK, request(ifinfoSize, unix.IFLA_EXT_MASK, skipStatistics), apply)
+	if links != nil && !errors.Is(links, errInterrupted) {
+		return nil, links
 	}
-	addresses, err := query(unix.RTM_GETADDR, request(ifaddrSize, 0, 0), apply)
-	return t, links && addresses, err
+	addresses := r.ask(unix.RTM_GETADDR, request(ifaddrSize, 0, 0), apply)
+	return t, cmp.Or(addresses, links)
 }
