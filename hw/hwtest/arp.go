@@ -36,13 +36,14 @@ type Sniffer struct {
 	file *os.File
 	done chan struct{}
 
-	mu    sync.Mutex
-	heard []ARP
+	mu     sync.Mutex
+	heard  []ARP
+	change chan struct{} // closed and replaced with each message
 }
 
 // Sniff begins to listen for ARP at the host's port: answers to [Sniffer.Ask], and every broadcast.
 func (h *Host) Sniff() (*Sniffer, error) {
-	s := &Sniffer{host: h, done: make(chan struct{})}
+	s := &Sniffer{host: h, done: make(chan struct{}), change: make(chan struct{})}
 	err := h.room.Do(func() error {
 		protocol := int(binary.NativeEndian.Uint16([]byte{unix.ETH_P_ARP >> 8, unix.ETH_P_ARP & 0xff}))
 		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
@@ -83,6 +84,8 @@ func (s *Sniffer) listen() {
 		if len(s.heard) < arpKept {
 			s.heard = append(s.heard, message)
 		}
+		close(s.change)
+		s.change = make(chan struct{})
 		s.mu.Unlock()
 	}
 }
@@ -112,6 +115,26 @@ func (s *Sniffer) Take() []ARP {
 	heard := s.heard
 	s.heard = nil
 	return heard
+}
+
+// Await takes messages until one satisfies match, for up to the given time, and returns it.
+func (s *Sniffer) Await(patience time.Duration, match func(ARP) bool) (ARP, error) {
+	timeout := time.After(patience)
+	for {
+		s.mu.Lock()
+		change := s.change
+		s.mu.Unlock()
+		for _, m := range s.Take() {
+			if match(m) {
+				return m, nil
+			}
+		}
+		select {
+		case <-change:
+		case <-timeout:
+			return ARP{}, fmt.Errorf("host %s: no such ARP message within %v: %w", s.host.name, patience, os.ErrDeadlineExceeded)
+		}
+	}
 }
 
 // Close ends the listening; what was heard can still be taken.

@@ -17,7 +17,8 @@ type Stream struct {
 	file *os.File
 	id   uint16
 	quit chan struct{}
-	wait sync.WaitGroup
+
+	sender, receiver sync.WaitGroup
 
 	mu       sync.Mutex
 	sent     []time.Time
@@ -50,8 +51,8 @@ func (h *Host) Stream(target netip.Addr, every time.Duration) (*Stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("host %s: stream to %s: %w", h.name, target, err)
 	}
-	s.wait.Go(func() { s.send(every) })
-	s.wait.Go(s.receive)
+	s.sender.Go(func() { s.send(every) })
+	s.receiver.Go(s.receive)
 	return s, nil
 }
 
@@ -102,12 +103,13 @@ type Losses struct {
 // Stop ends the stream, after giving the last packets time to be answered.
 func (s *Stream) Stop() Losses {
 	close(s.quit)
+	s.sender.Wait()
 	deadline := time.Now().Add(streamGrace)
 	for s.count().Lost > 0 && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
 	s.file.Close()
-	s.wait.Wait()
+	s.receiver.Wait()
 	return s.count()
 }
 
