@@ -296,12 +296,13 @@ func (n *Node) takeReply(p *port, e Heard) {
 	n.served(p, t, f, e.MAC)
 }
 
-// served is told that somebody answered for a VIP.
+// served is told that somebody answered for a VIP. Whoever does so first while
+// the peer advertises is the peer; another who does so later is a stranger.
 func (n *Node) served(p *port, t *target, f form, mac MAC) {
 	fresh := n.vipPeerFresh(t.addr)
-	if fresh {
+	if fresh && (!p.learned || p.isPeer(mac)) {
 		p.addPeer(mac)
-		p.misses, p.blind = 0, false
+		p.learned, p.misses, p.blind = true, 0, false
 	}
 	if p.isPeer(mac) || len(p.peers) == 0 {
 		t.mac = mac
@@ -332,7 +333,7 @@ func (n *Node) witnessAnswered(p *port, t *target, f form) {
 // that whoever answers for the VIP is the peer.
 func (n *Node) vipPeerFresh(a netip.Addr) bool {
 	return slices.ContainsFunc(n.instances, func(i *instance) bool {
-		return i.hasVIP(a) && i.peerFresh(n.now)
+		return i.hasVIP(a) && i.peerFresh(n.now) && !i.doubt.on
 	})
 }
 

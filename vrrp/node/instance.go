@@ -26,10 +26,11 @@ type instance struct {
 	running bool       // the machine was started
 	source  netip.Addr // own address in adverts; kept when the port loses it
 
-	obeyed  stamp // the last advert that a BACKUP must obey
-	lower   stamp // the last advert of a lower MASTER, heard as BACKUP
-	lived   stamp // the last proof that the peer's box lives
-	goodbye stamp // the last priority 0
+	obeyed   stamp      // the last advert that a BACKUP must obey
+	lower    stamp      // the last advert of a lower MASTER, heard as BACKUP
+	lived    stamp      // the last proof that the peer's box lives
+	goodbye  stamp      // the last priority 0
+	followed netip.Addr // the MASTER last obeyed
 
 	otherMaster bool // another MASTER was heard or answered since start
 	wasMaster   bool // this router was the last MASTER it knows of
@@ -284,9 +285,23 @@ func (n *Node) hear(i *instance, a vrrp.Advert, from netip.Addr) {
 	case s.State == vrrp.Backup && s.Heard && s.LastHeard == n.now:
 		i.obeyed.set(n.now)
 		i.otherMaster, i.wasMaster = true, false
+		n.follow(i, from)
 	case s.State == vrrp.Backup:
 		i.lower.set(n.now)
 		i.otherMaster = true
+	}
+}
+
+// follow notices another MASTER: whoever answers for the VIPs now is to be
+// learnt again.
+func (n *Node) follow(i *instance, from netip.Addr) {
+	if from == i.followed {
+		return
+	}
+	i.followed = from
+	for _, s := range i.serving {
+		s.port.learned = false
+		s.port.fast, s.port.nextAsk = fastQuestions, min(s.port.nextAsk, n.now)
 	}
 }
 

@@ -35,26 +35,34 @@ type lan struct {
 	hide    bool               // and swallows broadcasts from 0.0.0.0
 	muted   map[*box]bool      // stations the switch does not forward for yet
 	dead    bool
+	// gateway2 is an address that the gateway's box claims as well, and proxy
+	// a station that answers for every address.
+	gateway2 netip.Addr
+	proxy    MAC
 }
 
 // box is one router: a brain and a kernel.
 type box struct {
-	name    string
-	w       *pair
-	n       *Node
-	cfg     Config
-	carrier map[Port]bool
-	macs    map[Port]MAC
-	owns    map[netip.Addr]vrrp.Instant // until when; 0 means for ever
-	dead    bool                        // says and hears nothing, runs nothing
-	paused  bool                        // the kernel answers, the brain does not run
-	deaf    map[Port]bool
-	slow    time.Duration // how long the kernel takes for a change
-	state   map[Key]vrrp.State
-	moves   []Transition
-	notes   []Note
-	wake    int
-	onAsk   func(Ask) // told of every question
+	name       string
+	w          *pair
+	n          *Node
+	cfg        Config
+	carrier    map[Port]bool
+	macs       map[Port]MAC
+	owns       map[netip.Addr]vrrp.Instant // until when; 0 means for ever
+	dead       bool                        // says and hears nothing, runs nothing
+	paused     bool                        // the kernel answers, the brain does not run
+	deaf       map[Port]bool
+	slow       time.Duration // how long the kernel takes for a change
+	state      map[Key]vrrp.State
+	moves      []Transition
+	notes      []Note
+	wake       int
+	onAsk      func(Ask) // told of every action of its kind
+	onRenew    func(Renew)
+	onAnnounce func(Announce)
+	onAdvert   func(SendAdvert)
+	onStep     func(Event, []Action)
 }
 
 type entry struct {
@@ -240,7 +248,9 @@ func (b *box) read() PortsRead {
 			}
 			s.Addresses = []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 255, 0, host}), 30)}
 		}
-		_ = k
+		mac := b.macs[p]
+		ll := netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 14: mac[1], 15: byte(k) + 1})
+		s.Addresses = append(s.Addresses, netip.PrefixFrom(ll, 64))
 		r.Ports = append(r.Ports, s)
 	}
 	return r
@@ -251,7 +261,11 @@ func (b *box) tell(e Event) {
 	if b.dead || b.paused || b.n == nil {
 		return
 	}
-	for _, a := range b.n.Step(b.w.now, e) {
+	actions := b.n.Step(b.w.now, e)
+	if b.onStep != nil {
+		b.onStep(e, actions)
+	}
+	for _, a := range actions {
 		b.perform(a)
 	}
 	b.arm()
@@ -278,6 +292,9 @@ func (b *box) perform(a Action) {
 	w := b.w
 	switch a := a.(type) {
 	case SendAdvert:
+		if b.onAdvert != nil {
+			b.onAdvert(a)
+		}
 		w.deliver(b, a.Port, func(x *box) {
 			x.tell(Frame{Port: a.Port, MAC: b.macs[a.Port], Src: a.Src, Dst: a.Dst, TTL: 255, Payload: a.Payload})
 		})
@@ -291,11 +308,17 @@ func (b *box) perform(a Action) {
 	case Withdraw:
 		w.at(b.slow, func() { b.withdraw(a.Key) })
 	case Renew:
+		if b.onRenew != nil {
+			b.onRenew(a)
+		}
 		w.at(b.slow, func() {
 			b.own(a.Key, a.Lease, nil)
 			b.tell(Renewed{Key: a.Key, Took: b.slow})
 		})
 	case Announce:
+		if b.onAnnounce != nil {
+			b.onAnnounce(a)
+		}
 		b.announce(a)
 	case ReadPorts:
 		w.at(flight, func() { b.tell(b.read()) })
@@ -390,7 +413,10 @@ func (w *pair) ask(from *box, q Ask) {
 		reply(mac)
 		return
 	}
-	if q.Target == l.gateway && !w.quiet && (everybody || q.To == l.mac) {
+	if everybody && l.proxy != (MAC{}) {
+		reply(l.proxy)
+	}
+	if (q.Target == l.gateway || q.Target == l.gateway2) && !w.quiet && (everybody || q.To == l.mac) {
 		reply(l.mac)
 	}
 	if everybody && l.hide && q.Sender.IsUnspecified() && q.Target != l.gateway {

@@ -37,22 +37,22 @@ type port struct {
 	routers []netip.Addr // other routers ever heard in adverts on this port
 
 	peers   []MAC // the peer's, most recent first
+	learned bool  // and one of them answered for the VIP since carrier came up or the MASTER changed
 	proxies []MAC // answered the control question
 
 	targets   map[netip.Addr]*target
 	witnesses []netip.Addr // candidates, best first
 	ranks     map[netip.Addr]rank
 
-	tokens   float64 // frames that may be asked now; see spend
-	filled   vrrp.Instant
-	rtt      time.Duration // slow-moving upper estimate of a round trip
-	nextAsk  vrrp.Instant  // of the calibration
-	fast     int           // calibration questions that may follow each other quickly
-	turn     int
-	misses   int  // VIP questions unanswered in a row, in peacetime
-	blind    bool // the VIP is silent here while the peer's adverts are fresh
-	draws    uint64
-	muteTold bool
+	tokens  float64 // frames that may be asked now; see spend
+	filled  vrrp.Instant
+	rtt     time.Duration // slow-moving upper estimate of a round trip
+	nextAsk vrrp.Instant  // of the calibration
+	fast    int           // calibration questions that may follow each other quickly
+	turn    int
+	misses  int  // VIP questions unanswered in a row, in peacetime
+	blind   bool // the VIP is silent here while the peer's adverts are fresh
+	draws   uint64
 }
 
 // stamp is a moment that may not have been.
@@ -178,7 +178,7 @@ func (n *Node) readPort(p *port, s PortState) {
 	p.state, p.known = s, true
 	switch {
 	case p.up() && !wasUp:
-		p.upSince, p.heard, p.muteTold = n.now, false, false
+		p.upSince, p.heard, p.learned = n.now, false, false
 		p.fast, p.nextAsk = fastQuestions, n.now
 	case !p.up() && wasUp:
 		n.lost(p)
