@@ -29,7 +29,7 @@ const (
 
 // room is one row of the table: a folder and what it may do.
 type room struct {
-	folder     string   // "a/b" is this folder, "a/*" each folder in a, "a/..." everything below a
+	folder     string   // "a/b" is this folder, "a/*" each folder in a, "a/..." a and everything below
 	std        []string // packages of the standard library that it may import; nil: any but those in never
 	never      []string // packages of the standard library that it may not import
 	libraries  []string // module prefixes
@@ -171,7 +171,7 @@ func roomOf(folder string) (room, bool) {
 // within says whether a folder is the one, or among those, that a pattern names.
 func within(folder, pattern string) bool {
 	if above, ok := strings.CutSuffix(pattern, "/..."); ok {
-		return strings.HasPrefix(folder, above+"/")
+		return folder == above || strings.HasPrefix(folder, above+"/")
 	}
 	if above, ok := strings.CutSuffix(pattern, "/*"); ok {
 		return path.Dir(folder) == above
@@ -205,7 +205,7 @@ func (f *folder) mayImport(r room, name string, test bool) bool {
 		if test && (ours == f.path || ours == "hw/hwtest" && !r.pure) {
 			return true
 		}
-		laboratory := ours == "hw/hwtest" && !strings.HasPrefix(f.path, "service/lab/")
+		laboratory := ours == "hw/hwtest" && !within(f.path, "service/lab/...")
 		return !laboratory && slices.ContainsFunc(r.ours, func(p string) bool { return within(ours, p) })
 	}
 	if first, _, _ := strings.Cut(name, "/"); strings.Contains(first, ".") {

@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# The only entry to this tree: builds, tests and shows standfast. Needs Go and nothing else; what a verb lacks beyond
+# that it installs on Debian as root, or says in one line what to install.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+exhaustive=github.com/nishanths/exhaustive/cmd/exhaustive@v0.17.1
+govulncheck=golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+usage() {
+	cat <<-'END'
+	usage: ./build.sh [verb]
+	  build            bin/standfast: static, stripped, reproducible (the default)
+	  test             format, vet, layout and every test; race detector included
+	  demo [flag...]   two routers in throw-away namespaces tell the four stories of the crossover cable
+	  bench [flag...]  how long a takeover takes, over many runs
+	  check            test, and every static check there is, and known vulnerabilities where they can be looked up
+	END
+}
+
+say() { printf '== %s\n' "$*"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# lacking PACKAGE...: installs them, or says how. Daemons among them are neither started nor enabled.
+lacking() {
+	if [ "$(id -u)" != 0 ] || ! have apt-get; then
+		say "lacking $*; on Debian: sudo apt-get install $*"
+		return 1
+	fi
+	say "installing $*"
+	local guard=/usr/sbin/policy-rc.d made=""
+	if [ ! -e "$guard" ]; then
+		printf '#!/bin/sh\nexit 101\n' >"$guard" && chmod 755 "$guard" && made=yes
+	fi
+	local log status=0
+	log=$(mktemp)
+	apt_install "$@" >"$log" 2>&1 || { apt_update >>"$log" 2>&1 && apt_install "$@" >>"$log" 2>&1; } || status=$?
+	[ -z "$made" ] || rm -f "$guard"
+	[ "$status" = 0 ] || say "apt-get could not install $*: $(tail -n 1 "$log")"
+	rm -f "$log"
+	return "$status"
+}
+apt_install() { DEBIAN_FRONTEND=noninteractive apt-get "${apt[@]}" install -y --no-install-recommends "$@" </dev/null; }
+apt_update() { apt-get "${apt[@]}" update </dev/null; }
+apt=(-qq -o Acquire::Retries=1 -o Acquire::http::Timeout=10 -o Acquire::https::Timeout=10 -o DPkg::Lock::Timeout=60)
+
+need_go() {
+	have go && return
+	echo "build.sh: lacking Go; install 1.26 or newer from https://go.dev/dl/ and put it into PATH" >&2
+	exit 1
+}
+
+# compiles: is there a C compiler for the race detector?
+compiles() { have gcc && echo '#include <stdlib.h>' | gcc -E -x c - >/dev/null 2>&1; }
+
+# want_race sets race to the flag, or to nothing where there is no C compiler to be had.
+want_race() {
+	race=-race
+	compiles || { lacking gcc libc6-dev && compiles; } || { race=""; say "no C compiler: tests run without the race detector"; }
+}
+
+# want_keepalived: the other half of some tests, and the yardstick of the demo. Without it they say so.
+want_keepalived() {
+	! have keepalived || return 0
+	lacking keepalived || { say "no keepalived: what compares with it or works beside it is left out"; return 0; }
+	! have systemctl || systemctl disable keepalived >/dev/null 2>&1 || true
+}
+
+# product GOARCH OUTPUT
+product() {
+	CGO_ENABLED=0 GOOS=linux GOARCH=$1 go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$2" ./service/standfast
+}
+
+build() {
+	say "bin/standfast"
+	product "$(go env GOARCH)" bin/standfast
+}
+
+compiled() {
+	build
+	say "bin/standfast-arm64"
+	product arm64 bin/standfast-arm64
+}
+
+# reproduced builds a copy of the tree in another folder and wants the same bytes.
+reproduced() {
+	say "the same bytes from another folder"
+	local copy
+	copy=$(mktemp -d)
+	cp -R go.mod go.sum configfs hw service vrrp "$copy"
+	(cd "$copy" && product "$(go env GOARCH)" standfast)
+	cmp bin/standfast "$copy/standfast"
+	rm -rf "$copy"
+}
+
+formatted() {
+	say "gofmt"
+	local files
+	files=$(find . -name '*.go' -not -path './.git/*' -exec "$(go env GOROOT)/bin/gofmt" -l {} +)
+	[ -z "$files" ] || { printf 'not formatted: %s\n' $files; exit 1; }
+}
+
+vetted() {
+	say "go vet"
+	go vet ./...
+}
+
+linted() {
+	say "staticcheck, every check"
+	go run "$staticcheck" -checks all ./...
+	say "exhaustive enums"
+	go run "$exhaustive" -d -constignore '\.[nN]um[A-Z]' ./...
+}
+
+# tested: first what thinks, side by side, then what touches the kernel, one package at a time, since it measures times.
+tested() {
+	want_race
+	want_keepalived
+	local cgo=0
+	[ -z "$race" ] || cgo=1
+	say "tests of what thinks and reads: layout, vrrp, configfs ${race:+(race)}"
+	CGO_ENABLED=$cgo go test $race -timeout 10m . ./vrrp/... ./configfs/...
+	say "tests of what touches the kernel: hw, service ${race:+(race)}"
+	CGO_ENABLED=$cgo go build $race ./hw/... ./service/...
+	CGO_ENABLED=$cgo go test $race -timeout 10m -count=1 -p 1 ./hw/... ./service/...
+}
+
+vulnerable() {
+	if ! { have curl && curl -fsS -m 5 -o /dev/null https://vuln.go.dev/index/db.json; } 2>/dev/null; then
+		say "govulncheck left out: its database at vuln.go.dev cannot be reached from here"
+		return
+	fi
+	say "govulncheck"
+	go run "$govulncheck" ./...
+}
+
+# laboratory NAME FLAG...: builds and runs one of the programs about the product.
+laboratory() {
+	local name=$1
+	shift
+	build
+	want_keepalived
+	CGO_ENABLED=0 go build -o "bin/$name" "./service/lab/$name"
+	exec "bin/$name" --standfast "$PWD/bin/standfast" "$@"
+}
+
+verb=${1:-build}
+[ $# = 0 ] || shift
+case $verb in
+demo | bench) ;;
+build | test | check) [ $# = 0 ] || { usage >&2; exit 2; } ;;
+-h | --help | help) usage; exit ;;
+*) usage >&2; exit 2 ;;
+esac
+need_go
+case $verb in
+build) build ;;
+test) formatted; compiled; vetted; tested ;;
+check) formatted; compiled; reproduced; vetted; linted; tested; vulnerable ;;
+demo | bench) laboratory "$verb" "$@" ;;
+esac
