@@ -90,8 +90,8 @@ func IsUnsupported(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, unix.EOPNOTSUPP)
 }
 
-// Client asks questions in the network namespace of the thread that opened it. It may be
-// used by several goroutines; they take turns.
+// Client asks questions. It may be used by several goroutines, which take turns; all must
+// run in the network namespace in which it was opened, because it reconnects after failures.
 type Client struct {
 	mu    sync.Mutex
 	links *linkSource // nil: to be dialled
