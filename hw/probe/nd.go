@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	headerLen6     = 40
-	messageLen     = 24 // a solicitation or advertisement without options
-	optionLen      = 8  // a link-layer address option for Ethernet
-	hops           = 255
-	solicitation   = 135
-	advertisement  = 136
-	solicited      = 0x40 // flag of an advertisement
-	optionSource   = 1
-	optionTarget   = 2
-	optionUnit     = 8 // options count their length in units of eight octets
+	headerLen6    = 40
+	messageLen    = 24 // a solicitation or advertisement without options
+	optionLen     = 8  // a link-layer address option for Ethernet
+	hops          = 255
+	solicitation  = 135
+	advertisement = 136
+	solicited     = 0x40 // flag of an advertisement
+	optionSource  = 1
+	optionTarget  = 2
+	optionUnit    = 8 // options count their length in units of eight octets
 )
 
 // appendNS appends a whole IPv6 packet that asks for target (RFC 4861 §4.3): to its solicited-node group, or to target
