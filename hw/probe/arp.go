@@ -48,7 +48,7 @@ func decodeARP(b []byte) (Heard, error) {
 	switch op := binary.BigEndian.Uint16(b[6:]); {
 	case op != arpRequest && op != arpReply:
 		return Heard{}, errOther
-	case !station(h.MAC):
+	case !station(h.MAC), h.Sender.IsUnspecified() && (op == arpReply || h.Target.IsUnspecified()):
 		return Heard{}, errInvalid
 	case h.Sender == h.Target:
 		h.Op = Gratuitous

@@ -21,10 +21,10 @@ const (
 )
 
 // appendNS appends a whole IPv6 packet that asks for target (RFC 4861 §4.3): to its solicited-node group, or to target
-// itself where the frame goes to a known station.
-func appendNS(b []byte, mac [6]byte, sender, target netip.Addr, unicast bool) []byte {
+// itself where the station that should have it is known.
+func appendNS(b []byte, mac [6]byte, sender, target netip.Addr, known bool) []byte {
 	dst := target
-	if !unicast {
+	if !known {
 		dst = solicitedNode(target)
 	}
 	at := len(b)
@@ -51,50 +51,59 @@ func decodeND(b []byte, link [6]byte) (Heard, error) {
 		return Heard{}, errTruncated
 	}
 	message := b[headerLen6:total]
-	kind, code := message[0], message[1]
-	if b[0]>>4 != 6 || b[6] != unix.IPPROTO_ICMPV6 || kind != solicitation && kind != advertisement {
+	if b[0]>>4 != 6 || b[6] != unix.IPPROTO_ICMPV6 || message[0] != solicitation && message[0] != advertisement {
 		return Heard{}, errOther
 	}
 	target := netip.AddrFrom16([16]byte(message[8:24]))
-	if b[7] != hops || code != 0 || target.IsMulticast() || sum(b[8:headerLen6], message) != 0xffff {
+	code := message[1]
+	if b[7] != hops || code != 0 || !unicast(target) || sum(b[8:headerLen6], message) != 0xffff {
 		return Heard{}, errInvalid
 	}
 	src, dst := netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
-	h, option := Heard{Op: Request, Sender: src, Target: target}, byte(optionSource)
-	if kind == advertisement {
-		h, option = Heard{Op: Reply, Sender: target, Target: dst}, optionTarget
-		if message[4]&solicited == 0 {
-			h.Op, h.Target = Gratuitous, target
-		}
+	if message[0] == solicitation {
+		return heard(Heard{Op: Request, Sender: src, Target: target}, message, optionSource, link)
 	}
-	mac, err := linkAddress(message[messageLen:], option)
+	if message[4]&solicited == 0 {
+		return heard(Heard{Op: Gratuitous, Sender: target, Target: target}, message, optionTarget, link)
+	}
+	if dst.IsMulticast() {
+		return Heard{}, errInvalid
+	}
+	return heard(Heard{Op: Reply, Sender: target, Target: dst}, message, optionTarget, link)
+}
+
+// heard completes h with the hardware address in the message's option of that kind, or with link.
+func heard(h Heard, message []byte, option byte, link [6]byte) (Heard, error) {
+	mac, found, err := linkAddress(message[messageLen:], option)
 	if err != nil {
 		return Heard{}, err
 	}
-	if mac == [6]byte{} {
+	if !found {
 		mac = link
 	}
-	if !station(mac) {
+	if !station(mac) || found && h.Sender.IsUnspecified() {
 		return Heard{}, errInvalid
 	}
 	h.MAC = mac
 	return h, nil
 }
 
-// linkAddress finds the Ethernet address in the option of that kind, zero if there is none.
-func linkAddress(options []byte, kind byte) (mac [6]byte, err error) {
+// linkAddress finds the Ethernet address in the option of that kind.
+func linkAddress(options []byte, kind byte) (mac [6]byte, found bool, err error) {
 	for len(options) > 0 {
-		if len(options) < 2 || options[1] == 0 || int(options[1])*optionUnit > len(options) {
-			return mac, errInvalid
+		if len(options) < optionUnit || options[1] == 0 || int(options[1])*optionUnit > len(options) {
+			return mac, false, errInvalid
 		}
-		n := int(options[1]) * optionUnit
-		if options[0] == kind && n == optionLen {
-			mac = [6]byte(options[2:8])
+		if options[0] == kind && options[1] == optionLen/optionUnit {
+			mac, found = [6]byte(options[2:8]), true
 		}
-		options = options[n:]
+		options = options[int(options[1])*optionUnit:]
 	}
-	return mac, nil
+	return mac, found, nil
 }
+
+// unicast tells whether addr can be the address of one station.
+func unicast(addr netip.Addr) bool { return !addr.IsMulticast() && !addr.IsUnspecified() }
 
 // solicitedNode is the multicast group of everyone whose address ends like addr (RFC 4291 §2.7.1).
 func solicitedNode(addr netip.Addr) netip.Addr {

@@ -205,7 +205,7 @@ func (c *Conn) Ask(q Question) error {
 
 // encode returns a question's packet, the station or group to send it to and the socket to send it by.
 func (c *Conn) encode(q Question) (e *ear, packet []byte, to [6]byte, err error) {
-	unicast := q.To != [6]byte{}
+	known := q.To != [6]byte{}
 	switch {
 	case q.Target.Is4() && (!q.Sender.IsValid() || q.Sender.Is4()):
 		sender := q.Sender
@@ -214,15 +214,15 @@ func (c *Conn) encode(q Question) (e *ear, packet []byte, to [6]byte, err error)
 		}
 		to = [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 		e, packet = &c.sockets[0], appendARP(nil, c.mac, sender, q.Target)
-	case q.Target.Is6() && !q.Target.IsMulticast() && q.Sender.Is6() && q.Sender.IsLinkLocalUnicast():
+	case q.Target.Is6() && unicast(q.Target) && q.Sender.Is6() && q.Sender.IsLinkLocalUnicast():
 		group := solicitedNode(q.Target).As16()
 		to = [6]byte{0x33, 0x33, group[12], group[13], group[14], group[15]}
-		e, packet = &c.sockets[1], appendNS(nil, c.mac, q.Sender, q.Target, unicast)
+		e, packet = &c.sockets[1], appendNS(nil, c.mac, q.Sender, q.Target, known)
 	default:
 		return nil, nil, to, fmt.Errorf("probe: cannot ask for %v from %v: ask for an IPv4 address from an IPv4 address or none, "+
 			"for an IPv6 address from the port's link-local address", q.Target, q.Sender)
 	}
-	if unicast {
+	if known {
 		to = q.To
 	}
 	return e, packet, to, nil
@@ -253,7 +253,7 @@ func (c *Conn) Receive() (Heard, error) {
 		case rerr != nil:
 			return Heard{}, fmt.Errorf("probe: cannot receive on %s: %w", c.name, rerr)
 		}
-		h, err := e.decode(c.buffer[:n], [6]byte(link.Addr[:6]))
+		h, err := e.decode(c.buffer[:n], [6]byte(link.Addr[:6])) // all zero on a link without such addresses
 		if err != nil {
 			c.rejected.Add(1)
 			continue

@@ -50,8 +50,9 @@ func appendHeader6(b []byte, src, dst netip.Addr, n int) []byte {
 }
 
 // decode4 reads an IPv4 packet, options skipped. What follows the packet's own length is Ethernet padding and is cut off.
-// The kernel hands packets to a packet socket before it has looked at them, so the header is checked as ip(7) would.
-// Payload is a part of b.
+// The kernel hands packets to a packet socket before it has looked at them, so the header is checked here as the IP layer
+// would. What the adapter says of checksums (PACKET_AUXDATA) is of no use: it never speaks of the header's, and no sender
+// leaves that of protocol 112 to its adapter. Payload is a part of b.
 func decode4(b []byte) (Frame, error) {
 	if len(b) < headerLen4 {
 		return Frame{}, errTruncated

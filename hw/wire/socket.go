@@ -32,7 +32,6 @@ func openRaw(index int, name string, group netip.Addr) (*socket.Conn, error) {
 			{unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, hops},
 			{unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP, 0},
 			{unix.IPPROTO_IPV6, unix.IPV6_TCLASS, class},
-			{unix.IPPROTO_IPV6, unix.IPV6_DONTFRAG, 1}, // a fragmented advert is heard by nobody: better an error
 			// Lets the source be an address that the port has lost. IPV6_FREEBIND says the same, but only since Linux 4.15.
 			{unix.IPPROTO_IPV6, unix.IPV6_TRANSPARENT, 1},
 		}
@@ -61,30 +60,38 @@ func openRaw(index int, name string, group netip.Addr) (*socket.Conn, error) {
 	})
 }
 
-// bindToPort ties c to the port by index; before Linux 5.0 there is only the name, which may by now mean another port.
+// bindToPort ties c to the port.
 func bindToPort(c *socket.Conn, index int, name string) error {
 	err := c.SetsockoptInt(unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, index)
 	if !errors.Is(err, unix.ENOPROTOOPT) {
-		return err
-	}
-	if err := c.SetsockoptString(unix.SOL_SOCKET, unix.SO_BINDTODEVICE, name); err != nil {
 		return err
 	}
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err
 	}
+	if cerr := raw.Control(func(fd uintptr) { err = bindByName(int(fd), index, name) }); cerr != nil {
+		return cerr
+	}
+	return err
+}
+
+// bindByName ties a socket to the port on Linux before 5.0, where a name is all there is. It may by now mean another port.
+func bindByName(fd, index int, name string) error {
+	if err := unix.BindToDevice(fd, name); err != nil {
+		return err
+	}
 	request, err := unix.NewIfreq(name)
 	if err != nil {
 		return err
 	}
-	if cerr := raw.Control(func(fd uintptr) { err = unix.IoctlIfreq(int(fd), unix.SIOCGIFINDEX, request) }); cerr != nil {
-		return cerr
+	if err := unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, request); err != nil {
+		return err
 	}
-	if err == nil && request.Uint32() != uint32(index) {
+	if request.Uint32() != uint32(index) {
 		return unix.ENODEV
 	}
-	return err
+	return nil
 }
 
 // join makes c a member of group on the port. The membership ends with the socket and survives the loss of every address.

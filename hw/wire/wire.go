@@ -95,17 +95,17 @@ func (c *Conn) Close() error {
 	return errors.Join(errs...)
 }
 
-// Send sends payload, a VRRP message, from src to dst with a TTL or hop limit of 255. src need not be an address of the
-// port, nor the port have any. It never waits: with no room in the socket's queue the error is unix.EAGAIN, with the port
-// down unix.ENETDOWN, without carrier it is what the kernel says, which may be nothing.
+// Send sends payload, a VRRP message, from src to the group dst with a TTL or hop limit of 255. src need not be an address of
+// the port, nor the port have any. It never waits: with no room in the socket's queue the error is unix.EAGAIN or
+// unix.ENOBUFS, with the port down unix.ENETDOWN, with payload too long for one packet unix.EMSGSIZE, after Close fs.ErrClosed.
 //
-// A nil error does not prove that a frame left: Linux tells a raw socket nothing of a full device queue.
+// A nil error does not prove that a frame left: Linux tells a raw socket nothing of a full device queue or a lost carrier.
 func (c *Conn) Send(src, dst netip.Addr, payload []byte) error {
-	if !src.IsValid() || !dst.IsValid() || src.Is4() != c.group.Is4() || dst.Is4() != c.group.Is4() {
-		return fmt.Errorf("wire: cannot send from %v to %v on %s, addresses must be of the family of %v", src, dst, c.name, c.group)
+	if !src.IsValid() || !dst.IsMulticast() || src.Is4() != c.group.Is4() || dst.Is4() != c.group.Is4() {
+		return fmt.Errorf("wire: cannot send from %v to %v on %s: needs an address and a group of the family of %v", src, dst, c.name, c.group)
 	}
 	err := c.sendRaw(src, dst, payload)
-	if refused(err) && dst.IsMulticast() {
+	if refused(err) {
 		err = c.sendPacket(src, dst, payload)
 	}
 	if err != nil {
@@ -114,17 +114,24 @@ func (c *Conn) Send(src, dst netip.Addr, payload []byte) error {
 	return nil
 }
 
-// refused tells whether the IP layer could not send for want of an address, a route or itself on that port.
+// refused tells whether the IP layer will not send, for want of an address, a route or itself on that port, or for length.
 func refused(err error) bool {
 	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV) ||
-		errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH)
+		errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EMSGSIZE)
 }
+
+// leastMTU is the smallest MTU of a link with IPv6. A longer advert might be cut into fragments by the IP layer, which does
+// so unasked; no packet socket hears those. A packet socket sends it whole or not at all.
+const leastMTU = 1280
 
 // sendRaw sends through the IP layer, where the firewall of the host sees the advert.
 func (c *Conn) sendRaw(src, dst netip.Addr, payload []byte) error {
 	if dst.Is4() {
 		b := append(appendHeader4(make([]byte, 0, headerLen4+len(payload)), src, dst, len(payload)), payload...)
 		return send(c.rawFD, b, nil, &unix.SockaddrInet4{Addr: dst.As4()}, unix.MSG_DONTROUTE)
+	}
+	if headerLen6+len(payload) > leastMTU {
+		return unix.EMSGSIZE
 	}
 	source := unix.PktInfo6(&unix.Inet6Pktinfo{Addr: src.As16(), Ifindex: uint32(c.index)})
 	return send(c.rawFD, payload, source, &unix.SockaddrInet6{Addr: dst.As16(), ZoneId: uint32(c.index)}, 0)
