@@ -2,7 +2,6 @@ package probe
 
 import (
 	"encoding/binary"
-	"errors"
 	"net/netip"
 )
 
@@ -15,11 +14,15 @@ const (
 // arpKind says Ethernet, IPv4 and the lengths of their addresses.
 const arpKind = 0x0001_0800_06_04
 
-// Reasons why bytes from the wire tell nothing. They are only counted, so they are not exported.
-var (
-	errTruncated = errors.New("frame is too short for what it says it is")
-	errOther     = errors.New("frame is neither a question nor an answer about an address")
-	errInvalid   = errors.New("frame breaks its protocol's rules")
+// rejection is a reason why a frame tells nothing.
+type rejection string
+
+func (r rejection) Error() string { return string(r) }
+
+const (
+	errTruncated = rejection("frame is too short for what it says it is")
+	errOther     = rejection("frame is neither a question nor an answer about an address")
+	errInvalid   = rejection("frame breaks its protocol's rules")
 )
 
 // appendARP appends a request for target: RFC 826, or RFC 5227's probe when sender is 0.0.0.0. The target hardware address
@@ -48,7 +51,7 @@ func decodeARP(b []byte) (Heard, error) {
 	switch op := binary.BigEndian.Uint16(b[6:]); {
 	case op != arpRequest && op != arpReply:
 		return Heard{}, errOther
-	case !station(h.MAC), h.Sender.IsUnspecified() && (op == arpReply || h.Target.IsUnspecified()):
+	case !individual(h.MAC), h.Sender.IsUnspecified() && (op == arpReply || h.Target.IsUnspecified()):
 		return Heard{}, errInvalid
 	case h.Sender == h.Target:
 		h.Op = Gratuitous
@@ -60,5 +63,5 @@ func decodeARP(b []byte) (Heard, error) {
 	return h, nil
 }
 
-// station tells whether mac can be the address of one adapter: neither a group nor zero.
-func station(mac [6]byte) bool { return mac[0]&1 == 0 && mac != [6]byte{} }
+// individual tells whether mac can be the address of one adapter: neither a group nor zero.
+func individual(mac [6]byte) bool { return mac[0]&1 == 0 && mac != [6]byte{} }

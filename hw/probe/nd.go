@@ -81,7 +81,7 @@ func heard(h Heard, message []byte, option byte, link [6]byte) (Heard, error) {
 	if !found {
 		mac = link
 	}
-	if !station(mac) || found && h.Sender.IsUnspecified() {
+	if !individual(mac) || found && h.Sender.IsUnspecified() {
 		return Heard{}, errInvalid
 	}
 	h.MAC = mac

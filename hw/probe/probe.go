@@ -234,66 +234,67 @@ func (c *Conn) encode(q Question) (e *ear, packet []byte, to [6]byte, err error)
 func (c *Conn) Receive() (Heard, error) {
 	for {
 		var (
-			e    *ear
-			n    int
-			link *unix.SockaddrLinklayer
-			rerr error
+			h   Heard
+			err error
 		)
-		err := c.pollFD.Read(func(uintptr) bool {
-			e, n, link, rerr = c.next()
-			return !errors.Is(rerr, unix.EAGAIN)
+		waited := c.pollFD.Read(func(uintptr) bool {
+			h, err = c.next()
+			return !errors.Is(err, unix.EAGAIN)
 		})
+		_, rejected := errors.AsType[rejection](err)
 		switch {
 		case c.closed.Load():
 			return Heard{}, fmt.Errorf("probe: receive on %s: %w", c.name, fs.ErrClosed)
-		case err != nil:
-			return Heard{}, fmt.Errorf("probe: cannot wait for frames on %s: %w", c.name, err)
-		case errors.Is(rerr, unix.ENETDOWN):
-			continue // said once each time the port goes down
-		case rerr != nil:
-			return Heard{}, fmt.Errorf("probe: cannot receive on %s: %w", c.name, rerr)
-		}
-		h, err := e.decode(c.buffer[:n], [6]byte(link.Addr[:6])) // all zero on a link without such addresses
-		if err != nil {
+		case waited != nil:
+			return Heard{}, fmt.Errorf("probe: cannot wait for frames on %s: %w", c.name, waited)
+		case rejected:
 			c.rejected.Add(1)
-			continue
+		case errors.Is(err, unix.ENETDOWN): // said once each time the port goes down
+		case err != nil:
+			return Heard{}, fmt.Errorf("probe: cannot receive on %s: %w", c.name, err)
+		default:
+			return h, nil
 		}
-		h.ToUs = link.Pkttype == unix.PACKET_HOST
-		return h, nil
 	}
 }
 
-// next reads one frame from either socket; with nothing to read the error is unix.EAGAIN.
-func (c *Conn) next() (e *ear, n int, link *unix.SockaddrLinklayer, err error) {
+// next reads one frame from whichever socket has one; with none the error is unix.EAGAIN.
+func (c *Conn) next() (Heard, error) {
 	for range c.sockets {
-		e = &c.sockets[c.turn]
+		e := &c.sockets[c.turn]
 		c.turn = (c.turn + 1) % len(c.sockets)
-		var from unix.Sockaddr
-		if cerr := e.fd.Control(func(fd uintptr) {
-			n, from, err = unix.Recvfrom(int(fd), c.buffer[:], unix.MSG_DONTWAIT)
-		}); cerr != nil {
-			return e, 0, nil, fs.ErrClosed
-		}
-		if err == nil {
-			link, ok := from.(*unix.SockaddrLinklayer)
-			if !ok {
-				return e, 0, nil, unix.EAFNOSUPPORT
-			}
-			return e, n, link, nil
-		}
-		if !errors.Is(err, unix.EAGAIN) {
-			return e, 0, nil, err
+		if h, err := c.take(e); !errors.Is(err, unix.EAGAIN) {
+			return h, err
 		}
 	}
-	return e, 0, nil, err
+	return Heard{}, unix.EAGAIN
 }
 
-// decode reads a frame of the socket's Ethernet type; link is its sender.
-func (e *ear) decode(b []byte, link [6]byte) (Heard, error) {
-	if e.ethertype == unix.ETH_P_ARP {
-		return decodeARP(b)
+// take reads one frame from e.
+func (c *Conn) take(e *ear) (Heard, error) {
+	var (
+		n    int
+		from unix.Sockaddr
+		err  error
+	)
+	if cerr := e.fd.Control(func(fd uintptr) { n, from, err = unix.Recvfrom(int(fd), c.buffer[:], unix.MSG_DONTWAIT) }); cerr != nil {
+		return Heard{}, fs.ErrClosed
 	}
-	return decodeND(b, link)
+	if err != nil {
+		return Heard{}, err
+	}
+	link, ok := from.(*unix.SockaddrLinklayer)
+	if !ok || link.Halen != 6 {
+		return Heard{}, errOther
+	}
+	var h Heard
+	if e.ethertype == unix.ETH_P_ARP {
+		h, err = decodeARP(c.buffer[:n])
+	} else {
+		h, err = decodeND(c.buffer[:n], [6]byte(link.Addr[:6]))
+	}
+	h.ToUs = link.Pkttype == unix.PACKET_HOST
+	return h, err
 }
 
 // Rejected counts frames that were broken or about something else, such as ARP for another kind of network.
