@@ -217,10 +217,12 @@ type object struct {
 	prefix netip.Prefix
 }
 
+func identify(v address.VIP) object { return object{index: v.Index, prefix: v.Prefix} }
+
 // is asks the kernel the first time that a VIP is seen. That it is not known
 // counts as not being anybody's.
 func (f foreign) is(k kernel, v address.VIP) bool {
-	o := object{index: v.Index, prefix: v.Prefix}
+	o := identify(v)
 	theirs, known := f[o]
 	if !known {
 		held, err := k.Held(v)
@@ -386,7 +388,7 @@ func removeLeftovers(k kernel, configured []address.VIP) (removed int, theirs fo
 		if err != nil {
 			return 0, nil, fmt.Errorf("leftovers of a previous run: %w", err)
 		}
-		theirs[object{index: v.Index, prefix: v.Prefix}] = held == address.Permanent
+		theirs[identify(v)] = held == address.Permanent
 		if held == address.Leased {
 			vips = append(vips, v)
 		}

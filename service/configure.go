@@ -205,6 +205,17 @@ func (p plan) heartbeats() []node.Port {
 	return slices.Compact(all)
 }
 
+// virtual are all VIPs.
+func (p plan) virtual() map[netip.Addr]bool {
+	all := map[netip.Addr]bool{}
+	for _, i := range p.node.Instances {
+		for _, v := range i.VIPs {
+			all[v.Prefix.Addr()] = true
+		}
+	}
+	return all
+}
+
 // advertGroup is where the adverts of an instance go.
 func advertGroup(i node.Instance) netip.Addr {
 	if i.Group.IsValid() {

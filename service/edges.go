@@ -6,9 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -110,11 +108,8 @@ type edges struct {
 	signals   <-chan os.Signal
 }
 
-// kernelEdges are the edges of the host that the process runs on. Its signals
-// are caught from here on.
-func kernelEdges() edges {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+// hostEdges are the edges of the host that the process runs on.
+func hostEdges(signals <-chan os.Signal) edges {
 	return edges{
 		now: clock.Now, rights: rights, files: os.DirFS("/"),
 		sockets: hostSockets{}, ports: hostPorts{}, addresses: hostAddresses{},

@@ -135,33 +135,30 @@ func (b *book) usableRoutes(t table) []address.Route {
 	return all
 }
 
-// deleted names the instances of which something is gone that is meant to be in
-// the kernel. After lost reports that is every one of them.
-func (b *book) deleted(g address.Gone, tables map[node.Key]table, held func(node.Key) bool) []node.Key {
-	var keys []node.Key
+// missed names the instances of which something is gone that is meant to be in
+// the kernel: a route, or after lost reports anything. A VIP that is reported
+// gone is only suspected to be: the service itself takes one away and puts it
+// back, to give it another label for instance.
+func (b *book) missed(g address.Gone, tables map[node.Key]table) (gone []node.Key, suspects []suspect) {
 	for key, t := range tables {
-		if held(key) && (g.Resync || b.touches(g, t)) {
-			keys = append(keys, key)
+		if g.Resync || b.routeGone(g, t) {
+			gone = append(gone, key)
+			continue
+		}
+		for _, v := range b.vips(t) {
+			if slices.ContainsFunc(g.VIPs, func(r address.VIP) bool { return identify(r) == identify(v) }) {
+				suspects = append(suspects, suspect{key: key, vip: v})
+			}
 		}
 	}
-	slices.SortFunc(keys, compareKeys)
-	return keys
+	slices.SortFunc(gone, compareKeys)
+	return gone, suspects
 }
 
-func (b *book) touches(g address.Gone, t table) bool {
-	for _, v := range b.vips(t) {
-		if slices.ContainsFunc(g.VIPs, func(gone address.VIP) bool {
-			return gone.Index == v.Index && gone.Prefix == v.Prefix
-		}) {
-			return true
-		}
-	}
-	for _, r := range b.usableRoutes(t) {
-		if slices.ContainsFunc(g.Routes, func(gone address.Route) bool { return sameRoute(gone, r) }) {
-			return true
-		}
-	}
-	return false
+func (b *book) routeGone(g address.Gone, t table) bool {
+	return slices.ContainsFunc(b.usableRoutes(t), func(r address.Route) bool {
+		return slices.ContainsFunc(g.Routes, func(gone address.Route) bool { return sameRoute(gone, r) })
+	})
 }
 
 // sameRoute compares a route that the kernel reports with one of ours, which

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/netip"
 	"os"
 	"slices"
 	"sync"
@@ -23,7 +25,10 @@ import (
 // fit is dropped and counted.
 const (
 	frameQueue = 1024
-	heardQueue = 4096
+	heardQueue = 1024
+	// heardAtOnce bounds what is handed over before a deadline is announced, so
+	// that a storm on a segment cannot hold up an advert.
+	heardAtOnce = 64
 )
 
 // The loop's own rhythm: it proves that it goes round, repeats what must not be
@@ -75,20 +80,21 @@ type service struct {
 	requests map[node.Key]request // mutations under way
 	serial   uint64
 	history  []Moment
-	missing  map[node.Key]bool
+	suspects []suspect            // VIPs that were reported gone and are being looked for
 	silent   map[socketKey]string // the last complaint of a socket that cannot send
 
-	frames  chan stamped
-	heard   chan stamped
-	answers chan answer
-	ports   chan portNews
-	carrier chan carrierNews
-	surveys chan survey
-	opened  chan socketNews
-	gone    chan address.Gone
-	loaded  chan loaded
-	queries chan chan<- Snapshot
-	signals <-chan os.Signal
+	frames   chan stamped
+	heard    chan stamped
+	answers  chan answer
+	ports    chan portNews
+	carrier  chan carrierNews
+	surveys  chan survey
+	opened   chan socketNews
+	gone     chan address.Gone
+	verified chan verified
+	loaded   chan loaded
+	queries  chan chan<- Snapshot
+	signals  <-chan os.Signal
 
 	mutations *mailbox
 	leases    *mailbox
@@ -97,7 +103,9 @@ type service struct {
 	wanted    latest[map[socketKey]site]
 	polled    latest[map[string]int]
 	surveyed  latest[map[node.Port]int]
+	verify    latest[[]suspect]
 
+	virtual  atomic.Pointer[map[netip.Addr]bool] // every VIP, for receivers
 	counters counters
 	alive    atomic.Int64 // when the loop last went round, on the edges' clock
 
@@ -106,7 +114,7 @@ type service struct {
 	stopBy     time.Duration
 	loading    bool
 	loadAgain  bool
-	graced     time.Duration // the deadline for which receivers had their grace
+	told       vrrp.Instant // the last deadline that was announced
 	lastSurvey time.Duration
 	lastRemind time.Duration
 
@@ -156,6 +164,8 @@ func (s *service) loop(ctx context.Context) error {
 			s.takeSocket(news)
 		case g := <-s.gone:
 			s.takeGone(g)
+		case v := <-s.verified:
+			s.takeVerified(v)
 		case l := <-s.loaded:
 			s.takeLoaded(l)
 		case reply := <-s.queries:
@@ -182,6 +192,9 @@ func (s *service) arm(t *time.Timer) {
 	wait := pulse
 	if at, ok := s.brain.Deadline(); ok {
 		wait = min(wait, max(0, time.Duration(at)-s.edges.now()))
+		if wait == 0 && s.told == at {
+			wait = time.Millisecond // it was told and wants it again: do not spin
+		}
 	}
 	t.Reset(wait)
 }
@@ -189,15 +202,17 @@ func (s *service) arm(t *time.Timer) {
 // expire announces that the brain's deadline has come, but first hands over
 // everything that was heard before it: an advert in a queue is no silence.
 func (s *service) expire() {
-	now := s.edges.now()
-	if at, ok := s.brain.Deadline(); ok && now-time.Duration(at) > stalled && s.graced != time.Duration(at) {
-		s.graced = time.Duration(at)
+	at, ok := s.brain.Deadline()
+	if ok && s.edges.now()-time.Duration(at) > stalled && s.told != at {
 		s.hearOut()
 	}
 	s.drainFrames()
-	for range len(s.heard) {
+	for range min(len(s.heard), heardAtOnce) {
 		h := <-s.heard
 		s.stepAt(h.at, h.event)
+	}
+	if ok {
+		s.told = at
 	}
 	s.step(node.Expired{})
 }
@@ -251,31 +266,40 @@ func (s *service) takePorts(news portNews) {
 		return
 	}
 	names := s.plan.ports()
-	before := map[node.Port]node.PortState{}
-	indexes := map[node.Port]int{}
+	before := make(map[node.Port]port.State, len(names))
 	for _, name := range names {
-		before[name] = s.book.portState(name)
-		indexes[name] = s.book.find(name).Index
+		before[name] = s.book.find(name)
 	}
 	s.book.apply(news.change)
 	s.follow()
 	e := node.PortsRead{}
 	for _, name := range names {
-		state := s.book.portState(name)
-		changed := !samePort(before[name], state)
-		if changed {
-			s.tellPort(before[name], state)
+		was, is := before[name], s.book.find(name)
+		if !was.Equal(is) {
+			s.tellPort(name, was, is)
 		}
-		if changed || news.reading {
-			e.Ports = append(e.Ports, state)
+		if news.reading || !was.Equal(is) {
+			e.Ports = append(e.Ports, s.book.portState(name))
 		}
 		s.checkLosses(name)
-		if indexes[name] != s.book.find(name).Index {
-			s.restore(name)
-		}
+		s.repair(name, was, is, news.change)
 	}
 	if len(e.Ports) > 0 {
 		s.step(e)
+	}
+}
+
+// repair puts back what the kernel drops without a word: everything when the
+// interface was made again, routes when it was switched off or lost an address.
+func (s *service) repair(name node.Port, was, is port.State, c port.Change) {
+	switch {
+	case !is.Present:
+	case was.Index != is.Index:
+		s.surveyed.put(s.present())
+		s.restore(name, func(v vipLine) bool { return v.port == name })
+	case !was.AdminUp && is.AdminUp,
+		slices.ContainsFunc(c.Deleted, func(g port.AddressGone) bool { return g.Index == is.Index }):
+		s.restore(name, func(vipLine) bool { return false })
 	}
 }
 
@@ -315,13 +339,30 @@ func (s *service) takeSocket(news socketNews) {
 	}
 }
 
-// takeGone tells the brain when something left the kernel that should be there.
+// takeGone tells the brain when something left the kernel that should be there,
+// and has VIPs looked for that are reported to have left.
 func (s *service) takeGone(g address.Gone) {
 	s.drainFrames()
-	held := func(key node.Key) bool { _, ok := s.held[key]; return ok }
-	for _, key := range s.book.deleted(g, s.plan.tables, held) {
-		s.log.Warn(fmt.Sprintf("(%s) an address or a route was removed by somebody else: putting it back", s.plan.tables[key].name))
+	serving := maps.Clone(s.plan.tables)
+	maps.DeleteFunc(serving, func(key node.Key, _ table) bool { _, held := s.held[key]; return !held })
+	gone, suspects := s.book.missed(g, serving)
+	for _, key := range gone {
 		s.step(node.Deleted{Key: key})
+	}
+	if len(suspects) > 0 {
+		s.suspects = append(s.suspects, suspects...)
+		s.verify.put(slices.Clone(s.suspects))
+	}
+}
+
+// takeVerified tells the brain of what really is not there.
+func (s *service) takeVerified(v verified) {
+	s.drainFrames()
+	s.suspects = slices.DeleteFunc(s.suspects, func(x suspect) bool { return slices.Contains(v.looked, x) })
+	for _, key := range v.absent {
+		if _, held := s.held[key]; held {
+			s.step(node.Deleted{Key: key})
+		}
 	}
 }
 
@@ -392,21 +433,16 @@ func (s *service) repeat(key node.Key) int {
 const defaultRepeat = 5
 
 // tellPort logs what became of a port, in keepalived's words where it has any.
-func (s *service) tellPort(before, now node.PortState) {
-	usable := func(p node.PortState) bool { return p.Present && p.AdminUp && p.Carrier != node.CarrierDown }
+func (s *service) tellPort(name node.Port, was, is port.State) {
+	usable := func(p port.State) bool { return p.Present && p.AdminUp && p.Carrier != port.CarrierDown }
 	switch {
-	case before.Present && !now.Present:
-		s.log.Warn(fmt.Sprintf("interface %s does not exist: waiting for it to appear", now.Port))
-	case !before.Present && now.Present:
-		s.log.Info(fmt.Sprintf("interface %s appeared", now.Port))
-	case usable(before) && !usable(now):
-		s.log.Warn(fmt.Sprintf("Netlink reports %s down", now.Port))
-	case !usable(before) && usable(now):
-		s.log.Info(fmt.Sprintf("Netlink reports %s up", now.Port))
+	case was.Present && !is.Present:
+		s.log.Warn(fmt.Sprintf("interface %s does not exist: waiting for it to appear", name))
+	case !was.Present && is.Present:
+		s.log.Info(fmt.Sprintf("interface %s appeared", name))
+	case usable(was) && !usable(is):
+		s.log.Warn(fmt.Sprintf("Netlink reports %s down", name))
+	case !usable(was) && usable(is):
+		s.log.Info(fmt.Sprintf("Netlink reports %s up", name))
 	}
-}
-
-func samePort(a, b node.PortState) bool {
-	return a.Port == b.Port && a.Present == b.Present && a.AdminUp == b.AdminUp && a.Carrier == b.Carrier &&
-		a.MAC == b.MAC && a.Driver == b.Driver && a.Culprit == b.Culprit && slices.Equal(a.Addresses, b.Addresses)
 }

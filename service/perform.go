@@ -189,17 +189,14 @@ func (s *service) amend(key node.Key, delta bool, passes func(vipLine) bool) {
 	s.mutations.put(w)
 }
 
-// restore puts on an interface that came back, or changed its index, what
-// instances that serve have there.
-func (s *service) restore(name node.Port) {
-	if !s.book.find(name).Present {
-		return
-	}
+// restore has the kernel hold again all that instances which serve have on the
+// interface, and announces the VIPs that pass.
+func (s *service) restore(name node.Port, passes func(vipLine) bool) {
 	for key := range s.held {
 		t := s.plan.tables[key]
-		onPort := func(v vipLine) bool { return v.port == name }
-		if slices.ContainsFunc(t.vips, onPort) || slices.ContainsFunc(t.routes, func(r routeLine) bool { return r.port == name }) {
-			s.amend(key, false, onPort)
+		if slices.ContainsFunc(t.vips, func(v vipLine) bool { return v.port == name }) ||
+			slices.ContainsFunc(t.routes, func(r routeLine) bool { return r.port == name }) {
+			s.amend(key, false, passes)
 		}
 	}
 }

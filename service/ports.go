@@ -39,6 +39,7 @@ func (l latest[T]) put(v T) {
 // book is what is known of the interfaces of this host.
 type book struct {
 	byIndex map[int]port.State
+	byName  map[node.Port]int
 	drivers map[node.Port]string
 	routers map[node.Port]bool
 	losses  map[int]uint32 // carrier losses already told to the brain, by index
@@ -54,50 +55,37 @@ func newBook() *book {
 }
 
 // find gives the interface of that name; the zero State if there is none.
-func (b *book) find(name node.Port) port.State {
-	for _, s := range b.byIndex {
-		if s.Name == string(name) {
-			return s
-		}
-	}
-	return port.State{}
-}
+func (b *book) find(name node.Port) port.State { return b.byIndex[b.byName[name]] }
 
-// replace puts a complete reading in the place of everything known.
-func (b *book) replace(states []port.State) {
-	read := make(map[int]port.State, len(states))
-	for _, s := range states {
-		read[s.Index] = b.newer(s)
-	}
-	b.byIndex = read
-	for index := range b.losses {
-		if _, ok := read[index]; !ok {
-			delete(b.losses, index)
-		}
-	}
-}
-
-// apply enters a change.
+// apply enters a change, or a complete reading in the place of all that is known.
 func (b *book) apply(c port.Change) {
+	known := b.byIndex
 	if c.Resync {
-		b.replace(c.States)
-		return
+		b.byIndex = make(map[int]port.State, len(c.States))
 	}
 	for _, index := range c.Removed {
-		delete(b.byIndex, index)
+		delete(known, index)
 		delete(b.losses, index)
 	}
 	for _, s := range c.States {
-		b.byIndex[s.Index] = b.newer(s)
+		b.byIndex[s.Index] = newer(known[s.Index], s)
+	}
+	b.byName = make(map[node.Port]int, len(b.byIndex))
+	for index, s := range b.byIndex {
+		b.byName[node.Port(s.Name)] = index
+	}
+	for index := range b.losses {
+		if _, ok := b.byIndex[index]; !ok {
+			delete(b.losses, index)
+		}
 	}
 }
 
 // newer guards against news that were overtaken: a report of the kernel may
 // wait in a queue while a reading tells what came after it. The count of losses
 // never runs backwards, so a lower one is the older truth about the carrier.
-func (b *book) newer(s port.State) port.State {
-	known, ok := b.byIndex[s.Index]
-	if ok && known.DownCountKnown && s.DownCountKnown && int32(s.DownCount-known.DownCount) < 0 {
+func newer(known, s port.State) port.State {
+	if known.DownCountKnown && s.DownCountKnown && int32(s.DownCount-known.DownCount) < 0 {
 		s.Carrier, s.DownCount = known.Carrier, known.DownCount
 	}
 	return s

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -61,7 +63,10 @@ type Counts struct {
 // returns nil after an orderly stop. A configuration that cannot be run is a
 // *ConfigError, a second instance ErrRunning, a missing right fs.ErrPermission.
 func Run(ctx context.Context, o Options) error {
-	return run(ctx, o, kernelEdges())
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	return run(ctx, o, hostEdges(signals))
 }
 
 func run(ctx context.Context, o Options, e edges) error {
@@ -122,6 +127,7 @@ func newService(o Options, e edges, out outlets, p plan) *service {
 		mutations: newMailbox(), leases: newMailbox(), jobs: make(chan []announcement, 64),
 		read: newLatest[struct{}](), wanted: newLatest[map[socketKey]site](),
 		polled: newLatest[map[string]int](), surveyed: newLatest[map[node.Port]int](),
+		verify: newLatest[[]suspect](), verified: make(chan verified),
 		started: time.Now(),
 	}
 }
@@ -129,31 +135,52 @@ func newService(o Options, e edges, out outlets, p plan) *service {
 // serve opens what has to be open from the first moment, cleans up after a
 // previous run, and runs the loop.
 func (s *service) serve(ctx context.Context) error {
-	mutation, err := s.edges.addresses.Open()
+	k, err := s.openKernels()
 	if err != nil {
 		return err
 	}
-	lease, err := s.edges.addresses.Open()
-	if err != nil {
-		return errors.Join(err, mutation.Close())
-	}
 	w, err := s.openWatchers()
 	if err != nil {
-		return errors.Join(err, mutation.Close(), lease.Close())
+		return errors.Join(err, k.close())
+	}
+	theirs, err := s.prepare(k.mutation)
+	if err != nil {
+		return errors.Join(err, k.close(), w.ports.Close(), w.addresses.Close())
 	}
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer s.wait()
 	defer cancel()
-	theirs, err := s.prepare(mutation)
-	if err != nil {
-		return errors.Join(err, mutation.Close(), lease.Close(), w.ports.Close(), w.addresses.Close())
-	}
-	s.start(working, w, mutation, lease, theirs)
+	s.start(working, w, k, theirs)
 	s.follow()
+	s.surveyed.put(s.present())
+	s.lastSurvey, s.lastRemind = s.edges.now(), s.edges.now()
 	s.settleSockets()
 	s.step(s.book.portsRead(s.plan.ports()))
 	s.out.supervisor.Ready(s.summary())
 	return s.loop(ctx)
+}
+
+// kernels are the netlink sockets of those who change and ask: one each, so
+// that none waits behind another.
+type kernels struct{ mutation, lease, verification kernel }
+
+func (s *service) openKernels() (k kernels, err error) {
+	for _, to := range []*kernel{&k.mutation, &k.lease, &k.verification} {
+		if *to, err = s.edges.addresses.Open(); err != nil {
+			return kernels{}, errors.Join(err, k.close())
+		}
+	}
+	return k, nil
+}
+
+func (k kernels) close() error {
+	var errs []error
+	for _, one := range []kernel{k.mutation, k.lease, k.verification} {
+		if one != nil {
+			errs = append(errs, one.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (s *service) openWatchers() (w watchers, err error) {
@@ -176,7 +203,7 @@ func (s *service) prepare(k kernel) (foreign, error) {
 	for _, name := range s.plan.ports() {
 		s.checkLosses(name) // the first count is where counting begins
 		if !s.book.find(name).Present {
-			s.tellPort(node.PortState{Present: true}, node.PortState{Port: name})
+			s.tellPort(name, port.State{Present: true}, port.State{})
 		}
 	}
 	var configured []address.VIP
@@ -188,7 +215,7 @@ func (s *service) prepare(k kernel) (foreign, error) {
 		s.log.Warn(fmt.Sprintf("removed %d addresses and routes that a previous run left behind", removed))
 	}
 	for _, v := range configured {
-		if theirs[object{index: v.Index, prefix: v.Prefix}] {
+		if theirs[identify(v)] {
 			s.log.Warn(fmt.Sprintf("%v is configured on its interface for good: it answers whoever is MASTER, unless this router owns it", v.Prefix))
 		}
 	}
@@ -232,6 +259,8 @@ func (s *service) wait() {
 // follow has sockets, pollers and surveys follow the configuration and the
 // interfaces.
 func (s *service) follow() {
+	virtual := s.plan.virtual()
+	s.virtual.Store(&virtual)
 	s.wanted.put(s.wantedSockets())
 	polled := map[string]int{}
 	for _, name := range s.plan.heartbeats() {
@@ -295,6 +324,17 @@ func (s *service) absent() []string {
 func (s *service) remind() {
 	if missing := s.absent(); len(missing) > 0 {
 		s.log.Warn("still waiting for interfaces that do not exist: " + strings.Join(missing, ", "))
+	}
+}
+
+// look has the loop say where it stands; control and status use it.
+func (s *service) look(ctx context.Context) (Snapshot, error) {
+	reply := make(chan Snapshot, 1)
+	select {
+	case s.queries <- reply:
+		return <-reply, nil
+	case <-ctx.Done():
+		return Snapshot{}, ctx.Err()
 	}
 }
 

@@ -3,10 +3,12 @@ package service
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"standfast/hw/address"
 	"standfast/hw/port"
+	"standfast/hw/probe"
 	"standfast/hw/wire"
 	"standfast/vrrp/node"
 )
@@ -18,7 +20,7 @@ const carrierPoll = 10 * time.Millisecond
 
 // start sets every goroutine going. They end with the context; one that is
 // stuck in the kernel ends with the process.
-func (s *service) start(ctx context.Context, w watchers, mutation, lease kernel, theirs foreign) {
+func (s *service) start(ctx context.Context, w watchers, k kernels, theirs foreign) {
 	opener := &opener{
 		edge: s.edges.sockets, log: s.log, wishes: s.wanted,
 		broken: make(chan socketKey), news: s.opened,
@@ -32,11 +34,12 @@ func (s *service) start(ctx context.Context, w watchers, mutation, lease kernel,
 	renewer := &renewer{box: s.leases, holdings: shared}
 	for _, run := range []func(context.Context){
 		opener.run,
-		(&actor{box: s.mutations, kernel: mutation, now: s.edges.now, perform: mutator.perform, answer: s.answer(ctx), persistent: true, failed: map[node.Key]wish{}}).run,
-		(&actor{box: s.leases, kernel: lease, now: s.edges.now, perform: renewer.perform, answer: s.answer(ctx)}).run,
+		(&actor{box: s.mutations, kernel: k.mutation, now: s.edges.now, perform: mutator.perform, answer: s.answer(ctx), persistent: true, failed: map[node.Key]wish{}}).run,
+		(&actor{box: s.leases, kernel: k.lease, now: s.edges.now, perform: renewer.perform, answer: s.answer(ctx)}).run,
 		s.announcer, s.portReader, s.surveyor, s.carrierPoller,
 		func(ctx context.Context) { s.watchPorts(ctx, w.ports) },
 		func(ctx context.Context) { s.watchAddresses(ctx, w.addresses) },
+		func(ctx context.Context) { s.verifier(ctx, k.verification) },
 	} {
 		s.workers.Go(func() { run(ctx) })
 	}
@@ -68,7 +71,8 @@ func (s *service) receiveOn(ctx context.Context, key socketKey, sock socket, bro
 	case wireSocket:
 		once = func() error { return s.receiveFrame(key.port, sock.wire) }
 	case probeSocket:
-		once = func() error { return s.receiveHeard(key.port, sock.probe) }
+		hearsay := &sieve{left: hearsayInSecond}
+		once = func() error { return s.receiveHeard(key.port, sock.probe, hearsay) }
 	default:
 		return
 	}
@@ -92,21 +96,46 @@ func (s *service) enqueueFrame(on node.Port, f wire.Frame) {
 	}
 }
 
-func (s *service) receiveHeard(on node.Port, c probeConn) error {
+func (s *service) receiveHeard(on node.Port, c probeConn, hearsay *sieve) error {
 	h, err := c.Receive()
 	if err != nil {
 		return err
 	}
 	e, ok := heardEvent(on, h)
-	if !ok {
+	now := s.edges.now()
+	if !ok || !s.concerns(h) && !hearsay.passes(now) {
 		return nil
 	}
 	select {
-	case s.heard <- stamped{at: s.edges.now(), event: e}:
+	case s.heard <- stamped{at: now, event: e}:
 	default:
 		s.counters.heardDropped.Add(1)
 	}
 	return nil
+}
+
+// concerns says whether a message is more than hearsay: an answer to this
+// router, or somebody who asks for a VIP or claims one.
+func (s *service) concerns(h probe.Heard) bool {
+	virtual := *s.virtual.Load()
+	return h.ToUs || virtual[h.Sender] || virtual[h.Target]
+}
+
+// sieve lets so much hearsay pass in a second. Who merely talks on a segment may
+// be a witness, but a storm of talk must not cost an advert its moment.
+type sieve struct {
+	since time.Duration
+	left  int
+}
+
+const hearsayInSecond = 100
+
+func (v *sieve) passes(now time.Duration) bool {
+	if now-v.since >= time.Second {
+		v.since, v.left = now, hearsayInSecond
+	}
+	v.left--
+	return v.left >= 0
 }
 
 // announcer sends announcements one after the other, so that a burst for many
@@ -204,6 +233,38 @@ func sleep(ctx context.Context, d time.Duration) bool {
 		return true
 	case <-ctx.Done():
 		return false
+	}
+}
+
+// suspect is a VIP of an instance that serves, which was reported gone.
+type suspect struct {
+	key node.Key
+	vip address.VIP
+}
+
+// verified says of which instances a suspect really is not in the kernel.
+type verified struct {
+	looked []suspect
+	absent []node.Key
+}
+
+// verifier looks for suspects. A kernel that gives no answer cannot clear one.
+func (s *service) verifier(ctx context.Context, k kernel) {
+	defer func() { _ = k.Close() }()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case suspects := <-s.verify:
+			v := verified{looked: suspects}
+			for _, x := range suspects {
+				held, err := k.Held(x.vip)
+				if (err != nil || held == address.Absent) && !slices.Contains(v.absent, x.key) {
+					v.absent = append(v.absent, x.key)
+				}
+			}
+			tell(ctx, s.verified, v)
+		}
 	}
 }
 

@@ -1,0 +1,448 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"standfast/hw/address"
+	"standfast/hw/port"
+	"standfast/vrrp"
+)
+
+// pairFile is a router of the pair: adverts on a cable, VIPs on two LANs.
+func pairFile(priority int, vips ...string) string {
+	if vips == nil {
+		vips = []string{"192.0.2.1/24 dev lan0", "198.51.100.1/24 dev lan1"}
+	}
+	return fmt.Sprintf(`vrrp_instance VI_0 {
+    state BACKUP
+    interface cable
+    virtual_router_id 50
+    priority %d
+    advert_int 1
+    notify_master /etc/promote
+    notify_backup /etc/demote
+    notify_fault /etc/fault
+    notify_stop /etc/stop
+    notify /etc/any
+    authentication {
+        auth_type PASS
+        auth_pass secret
+    }
+    virtual_ipaddress {
+        %s
+    }
+    virtual_routes {
+        203.0.113.0/24 via 192.0.2.254 dev lan0
+    }
+}
+`, priority, strings.Join(vips, "\n        "))
+}
+
+// pair is two routers, a cable and two LANs with a gateway on each.
+type pair struct {
+	*world
+	a, b  *twinHost
+	cable *segment
+}
+
+func newPair() *pair {
+	w := newWorld()
+	p := &pair{world: w, cable: &segment{cable: true}}
+	lan0, lan1 := &segment{}, &segment{}
+	p.a, p.b = w.host("a"), w.host("b")
+	for i, h := range []*twinHost{p.a, p.b} {
+		h.plug(p.cable, "cable", fmt.Sprintf("10.255.0.%d/30", i+1))
+		h.plug(lan0, "lan0")
+		h.plug(lan1, "lan1")
+	}
+	gateway := w.host("gateway")
+	gateway.plug(lan0, "lan0", "192.0.2.254/24")
+	gateway.plug(lan1, "lan1", "198.51.100.254/24")
+	p.a.configure(pairFile(100))
+	p.b.configure(pairFile(50))
+	return p
+}
+
+// steady runs both until A has been MASTER for long enough to be calibrated.
+func (p *pair) steady(t *testing.T) (a, b *service, ended func()) {
+	t.Helper()
+	a, endA := p.a.run(t)
+	b, endB := p.b.run(t)
+	time.Sleep(15 * time.Second)
+	synctest.Wait()
+	wantState(t, a, vrrp.Master)
+	wantState(t, b, vrrp.Backup)
+	for _, h := range []*twinHost{p.a, p.b} {
+		h.did()
+		h.scriptsRun()
+	}
+	return a, b, func() {
+		for _, h := range []*twinHost{p.a, p.b} {
+			if len(h.signals) == 0 {
+				h.signals <- syscall.SIGTERM
+			}
+		}
+		for _, end := range []func() error{endA, endB} {
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func snapshotOf(t *testing.T, s *service) Snapshot {
+	t.Helper()
+	snapshot, err := s.look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snapshot
+}
+
+func wantState(t *testing.T, s *service, want vrrp.State) {
+	t.Helper()
+	if got := snapshotOf(t, s).Status.Instances[0].State; got != want {
+		t.Fatalf("%s is %v, want %v", s.options.File, got, want)
+	}
+}
+
+func wantHolds(t *testing.T, h *twinHost, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, h.holds()); diff != "" {
+		t.Errorf("addresses in the kernel of %s (-want +got):\n%s", h.name, diff)
+	}
+}
+
+func TestElection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		a, endA := p.a.run(t)
+		b, endB := p.b.run(t)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		wantState(t, a, vrrp.Master)
+		wantState(t, b, vrrp.Backup)
+		wantHolds(t, p.a, "192.0.2.1/24", "198.51.100.1/24")
+		wantHolds(t, p.b)
+		if n := p.a.kernelRoutes(); n != 1 {
+			t.Errorf("%d routes in the kernel of a, want 1", n)
+		}
+		want := []string{
+			"INSTANCE VI_0: /etc/demote", "INSTANCE VI_0: /etc/any INSTANCE VI_0 BACKUP 100",
+			"INSTANCE VI_0: /etc/promote", "INSTANCE VI_0: /etc/any INSTANCE VI_0 MASTER 100",
+		}
+		if diff := cmp.Diff(want, p.a.scriptsRun()); diff != "" {
+			t.Errorf("scripts of a (-want +got):\n%s", diff)
+		}
+		for _, line := range []string{"(VI_0) Entering BACKUP STATE (init)", "(VI_0) Entering MASTER STATE\""} {
+			if !strings.Contains(p.a.log.String(), line) {
+				t.Errorf("the log of a has no line %q", line)
+			}
+		}
+		if !slices.Contains(p.a.statuses, "READY VI_0 BACKUP") {
+			t.Errorf("the supervisor was told %q", p.a.statuses)
+		}
+		p.a.signals <- syscall.SIGTERM
+		p.b.signals <- syscall.SIGTERM
+		for _, end := range []func() error{endA, endB} {
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestPowerOffIsTakenOverAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		_, b, ended := p.steady(t)
+		p.b.ports["lan0"].claimed()
+		p.a.powerOff()
+		time.Sleep(60 * time.Millisecond)
+		synctest.Wait()
+		wantState(t, b, vrrp.Master)
+		wantHolds(t, p.b, "192.0.2.1/24", "198.51.100.1/24")
+		vip := netip.MustParseAddr("192.0.2.1")
+		if diff := cmp.Diff(slices.Repeat([]netip.Addr{vip}, 5), p.b.ports["lan0"].claimed(), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+			t.Errorf("announcements on lan0 (-want +got):\n%s", diff)
+		}
+		h := snapshotOf(t, b).History
+		if got := h[len(h)-1].Transition.Verdict.Rule.String(); got != "backup-5-peer-dead" {
+			t.Errorf("taken over by rule %s", got)
+		}
+		ended()
+	})
+}
+
+func TestCutCableMovesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		a, b, ended := p.steady(t)
+		p.cutCable(p.cable)
+		for range 60 {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			wantState(t, a, vrrp.Master)
+			wantState(t, b, vrrp.Backup)
+			wantHolds(t, p.a, "192.0.2.1/24", "198.51.100.1/24")
+			wantHolds(t, p.b)
+		}
+		if ran := append(p.a.scriptsRun(), p.b.scriptsRun()...); len(ran) > 0 {
+			t.Errorf("scripts were run: %v", ran)
+		}
+		ended()
+	})
+}
+
+func TestReloadTouchesOnlyWhatChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		a, _, ended := p.steady(t)
+		p.a.ports["lan1"].claimed()
+		p.a.reload(pairFile(100, "192.0.2.1/24 dev lan0", "198.51.100.7/24 dev lan1"))
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		wantHolds(t, p.a, "192.0.2.1/24", "198.51.100.7/24")
+		wantState(t, a, vrrp.Master)
+		for _, deed := range p.a.did() {
+			switch deed {
+			case "drop 198.51.100.1/24", "add 198.51.100.7/24 3s", "renew 192.0.2.1/24 3s", "route 203.0.113.0/24":
+			default:
+				t.Errorf("the reload did to the kernel: %s", deed)
+			}
+		}
+		if claims := p.a.ports["lan1"].claimed(); !slices.Contains(claims, netip.MustParseAddr("198.51.100.7")) {
+			t.Errorf("the added address was not announced: %v", claims)
+		}
+		if ran := p.a.scriptsRun(); len(ran) > 0 {
+			t.Errorf("scripts were run: %v", ran)
+		}
+		ended()
+	})
+}
+
+// A change that the brain does not see, such as a label, reaches the kernel too.
+func TestReloadOfWhatOnlyTheKernelSees(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		_, _, ended := p.steady(t)
+		p.a.reload(pairFile(100, "192.0.2.1/24 dev lan0", "198.51.100.1/24 dev lan1 label lan1:1"))
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		want := []string{"drop 198.51.100.1/24", "add 198.51.100.1/24 3s", "route 203.0.113.0/24"}
+		if diff := cmp.Diff(want, p.a.did()); diff != "" {
+			t.Errorf("what was done to the kernel (-want +got):\n%s", diff)
+		}
+		ended()
+	})
+}
+
+func TestBrokenReloadChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		a, b, ended := p.steady(t)
+		p.a.reload("vrrp_instance VI_0 {\n    interface cable\n    virtual_router_id 999\n    priority none\n")
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		wantState(t, a, vrrp.Master)
+		wantState(t, b, vrrp.Backup)
+		wantHolds(t, p.a, "192.0.2.1/24", "198.51.100.1/24")
+		for _, complaint := range []string{"standfast.conf:3:", "standfast.conf:4:", "stays in force"} {
+			if !strings.Contains(p.a.log.String(), complaint) {
+				t.Errorf("the log does not mention %q", complaint)
+			}
+		}
+		ended()
+	})
+}
+
+func TestStopSaysGoodbye(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		_, b, ended := p.steady(t)
+		p.cable.sent = nil
+		p.a.signals <- syscall.SIGTERM
+		time.Sleep(50 * time.Millisecond)
+		synctest.Wait()
+		wantHolds(t, p.a)
+		if n := p.a.kernelRoutes(); n != 0 {
+			t.Errorf("%d routes left behind", n)
+		}
+		if prio := p.cable.sent[0].Payload[2]; prio != 0 {
+			t.Errorf("the last advert has priority %d, want 0", prio)
+		}
+		want := []string{"INSTANCE VI_0: /etc/stop", "INSTANCE VI_0: /etc/any INSTANCE VI_0 STOP 100"}
+		if diff := cmp.Diff(want, p.a.scriptsRun()); diff != "" {
+			t.Errorf("scripts (-want +got):\n%s", diff)
+		}
+		wantState(t, b, vrrp.Master)
+		ended()
+	})
+}
+
+// A kernel that takes no addresses makes a router that cannot serve: it says so
+// on the wire, and everything else goes on.
+func TestStuckActor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		_, b, ended := p.steady(t)
+		release := make(chan struct{})
+		p.mu.Lock()
+		p.b.stuck = release
+		p.mu.Unlock()
+		p.a.powerOff()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		wantState(t, b, vrrp.Fault)
+		if last := p.cable.sent[len(p.cable.sent)-1]; last.Payload[2] != 0 {
+			t.Errorf("the last advert has priority %d, want 0", last.Payload[2])
+		}
+		p.mu.Lock()
+		p.b.stuck = nil
+		p.mu.Unlock()
+		close(release)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		wantState(t, b, vrrp.Master)
+		wantHolds(t, p.b, "192.0.2.1/24", "198.51.100.1/24")
+		ended()
+	})
+}
+
+func TestForeignDeletionIsRepaired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		a, _, ended := p.steady(t)
+		p.mu.Lock()
+		p.a.remove(object{index: p.a.ports["lan0"].state.Index, prefix: netip.MustParsePrefix("192.0.2.1/24")})
+		p.mu.Unlock()
+		time.Sleep(200 * time.Millisecond)
+		synctest.Wait()
+		wantHolds(t, p.a, "192.0.2.1/24", "198.51.100.1/24")
+		wantState(t, a, vrrp.Master)
+		if ran := p.a.scriptsRun(); len(ran) > 0 {
+			t.Errorf("scripts were run: %v", ran)
+		}
+		ended()
+	})
+}
+
+func TestLeftoversAreRemovedBeforeReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		for _, prefix := range []string{"192.0.2.1/24", "192.0.2.99/24"} {
+			v := address.VIP{Prefix: netip.MustParsePrefix(prefix), Index: p.a.ports["lan0"].state.Index}
+			p.a.vips[object{index: v.Index, prefix: v.Prefix}] = v
+		}
+		_, end := p.a.run(t)
+		synctest.Wait()
+		wantHolds(t, p.a)
+		p.a.signals <- syscall.SIGTERM
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// An address that an administrator put on the interface for good is neither
+// leased nor removed.
+func TestPermanentAddressIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		p.a.permanent[object{index: p.a.ports["lan0"].state.Index, prefix: netip.MustParsePrefix("192.0.2.1/24")}] = true
+		_, _, ended := p.steady(t)
+		wantHolds(t, p.a, "198.51.100.1/24")
+		ended()
+		for _, deed := range p.a.did() {
+			if strings.Contains(deed, "192.0.2.1/24") {
+				t.Errorf("the kernel was asked to %s", deed)
+			}
+		}
+	})
+}
+
+func TestInterfaceThatComesLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		late := p.a.ports["lan1"]
+		late.state.Present = false
+		a, end := p.a.run(t)
+		time.Sleep(90 * time.Second)
+		synctest.Wait()
+		wantHolds(t, p.a, "192.0.2.1/24") // partial service
+		for _, line := range []string{"interface lan1 does not exist", "still waiting for interfaces that do not exist: lan1"} {
+			if !strings.Contains(p.a.log.String(), line) {
+				t.Errorf("the log has no line %q", line)
+			}
+		}
+		p.mu.Lock()
+		late.state.Present, late.state.Index = true, 77
+		late.report()
+		p.mu.Unlock()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		wantState(t, a, vrrp.Master)
+		wantHolds(t, p.a, "192.0.2.1/24", "198.51.100.1/24")
+		p.a.signals <- syscall.SIGTERM
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// The heartbeat port is removed and made again with another index: the adverts
+// go on, on new sockets.
+func TestHeartbeatPortIsMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		a, b, ended := p.steady(t)
+		cable := p.a.ports["cable"]
+		p.mu.Lock()
+		old := cable.state.Index
+		cable.state.Index = 78
+		for c := range p.a.watchers {
+			c <- port.Change{Removed: []int{old}, States: []port.State{cable.state}}
+		}
+		p.mu.Unlock()
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		p.mu.Lock()
+		p.cable.sent = nil
+		p.mu.Unlock()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		wantState(t, a, vrrp.Master)
+		wantState(t, b, vrrp.Backup)
+		if n := len(p.cable.sent); n < 9 {
+			t.Errorf("%d adverts in ten seconds", n)
+		}
+		ended()
+	})
+}
+
+func TestStopOfContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		load, _, err := load(p.a.edges().files, "/etc/standfast.conf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newService(Options{}, p.a.edges(), outlets{log: discard(), supervisor: p.a, scripts: p.a}, load)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Second, cancel)
+		if err := s.serve(ctx); err != nil {
+			t.Error(err)
+		}
+		wantHolds(t, p.a)
+	})
+}
