@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -95,6 +96,7 @@ type service struct {
 	loaded   chan loaded
 	queries  chan chan<- Snapshot
 	signals  <-chan os.Signal
+	control  net.Listener // nil: nobody is answered
 
 	mutations *mailbox
 	leases    *mailbox

@@ -50,12 +50,13 @@ func (s *service) takeLoaded(l loaded) {
 		s.log.Error("not reloaded, the running configuration stays in force: " + l.err.Error())
 		return
 	}
-	before, asked := s.plan, s.serial
+	before := s.plan
 	s.plan = l.plan.withTables(before)
 	s.follow()
 	s.step(node.Reload{Config: l.plan.node})
 	s.plan = l.plan
-	s.applyChanges(before, asked)
+	s.applyChanges(before)
+	s.read.put(struct{}{})
 	s.surveyed.put(s.present())
 	s.out.supervisor.Status(s.summary())
 	s.log.Info("Reloaded " + s.options.File)
@@ -72,12 +73,11 @@ func (p plan) withTables(before plan) plan {
 
 // applyChanges has what was added to an instance that serves put into the
 // kernel and announced, and what was removed from it taken away; nothing else
-// is touched. Where the brain has asked for it since, it is under way.
-func (s *service) applyChanges(before plan, asked uint64) {
+// is touched.
+func (s *service) applyChanges(before plan) {
 	for key := range s.held {
 		now, then := s.plan.tables[key], before.tables[key]
-		same := slices.Equal(now.vips, then.vips) && slices.Equal(now.routes, then.routes)
-		if same || s.requests[key].serial > asked {
+		if slices.Equal(now.vips, then.vips) && slices.Equal(now.routes, then.routes) {
 			continue
 		}
 		s.amend(key, true, func(v vipLine) bool { return !slices.Contains(then.vips, v) })

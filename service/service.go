@@ -40,7 +40,8 @@ var ErrRunning = errors.New("another standfast is running")
 // Snapshot is what the loop tells whoever asks: a copy, and nothing that the
 // loop goes on to change.
 type Snapshot struct {
-	Wall    time.Time // when it was taken
+	Wall    time.Time    // when it was taken
+	Now     vrrp.Instant // the same moment on the clock of Status
 	Started time.Time
 	Version string
 	File    string
@@ -87,7 +88,13 @@ func run(ctx context.Context, o Options, e edges) error {
 		return err
 	}
 	defer closeOut()
+	control, err := openControl(o.RuntimeDir, e.files)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
 	s := newService(o, e, out, p)
+	s.control = control
 	s.complain(complaints)
 	return s.serve(ctx)
 }
@@ -340,7 +347,7 @@ func (s *service) look(ctx context.Context) (Snapshot, error) {
 
 func (s *service) snapshot() Snapshot {
 	return Snapshot{
-		Wall: time.Now(), Started: s.started,
+		Wall: time.Now(), Now: vrrp.Instant(s.edges.now()), Started: s.started,
 		Version: s.options.Version, File: s.options.File,
 		Status: s.brain.Status(), History: append([]Moment(nil), s.history...),
 		Counts: Counts{

@@ -36,7 +36,7 @@ func (s *service) start(ctx context.Context, w watchers, k kernels, theirs forei
 		opener.run,
 		(&actor{box: s.mutations, kernel: k.mutation, now: s.edges.now, perform: mutator.perform, answer: s.answer(ctx), persistent: true, failed: map[node.Key]wish{}}).run,
 		(&actor{box: s.leases, kernel: k.lease, now: s.edges.now, perform: renewer.perform, answer: s.answer(ctx)}).run,
-		s.announcer, s.portReader, s.surveyor, s.carrierPoller,
+		s.announcer, s.portReader, s.surveyor, s.carrierPoller, s.controlled,
 		func(ctx context.Context) { s.watchPorts(ctx, w.ports) },
 		func(ctx context.Context) { s.watchAddresses(ctx, w.addresses) },
 		func(ctx context.Context) { s.verifier(ctx, k.verification) },

@@ -1,0 +1,247 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The control socket answers questions about a running service: a client sends
+// one Request as JSON, gets one document as JSON on a line, and is done. It is
+// a goroutine's business, never the loop's, which is only asked for a snapshot.
+
+const (
+	// controlSocket is the socket in the runtime directory.
+	controlSocket = "control.sock"
+	// controlGroup may use it besides root, where the host has such a group.
+	controlGroup = "standfast"
+
+	// controlClients bounds the clients at once, controlRequest their requests
+	// in bytes, controlPatience how long the service spends on one of them.
+	controlClients  = 16
+	controlRequest  = 4 << 10
+	controlPatience = 5 * time.Second
+	// queryPatience is how long a client waits: longer than the service does, so
+	// that the client hears why it took so long.
+	queryPatience = controlPatience + time.Second
+	// maxDocument bounds an answer in bytes, far above that of a thousand instances.
+	maxDocument = 16 << 20
+)
+
+// ErrNotRunning says that no service answers in the runtime directory.
+var ErrNotRunning = errors.New("standfast is not running")
+
+// Request is a question to a running service. A field that the service does not
+// know is refused, so that no client takes half an answer for a whole one.
+type Request struct {
+	Verb     string `json:"verb"`               // status or why
+	Instance string `json:"instance,omitempty"` // why: this one only
+}
+
+// refusal is the answer to a request that has no other.
+type refusal struct {
+	Error string `json:"error"`
+}
+
+// openControl makes the control socket. Whoever holds the lock of the runtime
+// directory may do so: what lies there is left from a previous run. The socket
+// appears under its name only when its rights are settled.
+func openControl(dir string, files fs.FS) (net.Listener, error) {
+	name := filepath.Join(dir, controlSocket)
+	fresh := name + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cannot make the control socket: %w", err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the control socket, name another place with --runtime-dir: %w", err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err := errors.Join(restrict(fresh, files), os.Rename(fresh, name)); err != nil {
+		return nil, fmt.Errorf("cannot make the control socket: %w", errors.Join(err, l.Close()))
+	}
+	return l, nil
+}
+
+// restrict gives the socket to root and the group of operators, or to its owner
+// alone where there is no such group or it may not be given to it.
+func restrict(name string, files fs.FS) error {
+	if gid, ok := groupID(files, controlGroup); ok && os.Chown(name, -1, gid) == nil {
+		return os.Chmod(name, 0o660)
+	}
+	return os.Chmod(name, 0o600)
+}
+
+// groupID looks a group up in the group file. A name service would need cgo and
+// may hang with the network; the file is read before anything depends on it.
+func groupID(files fs.FS, group string) (int, bool) {
+	text, err := fs.ReadFile(files, "etc/group")
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) < 3 || f[0] != group {
+			continue
+		}
+		gid, err := strconv.ParseUint(f[2], 10, 31)
+		return int(gid), err == nil
+	}
+	return 0, false
+}
+
+// controller answers the clients of the control socket.
+type controller struct {
+	answer   func(context.Context, Request) (any, error)
+	patience time.Duration
+	clients  chan struct{} // one for each client being served
+	working  sync.WaitGroup
+}
+
+// controlled answers clients until ctx ends.
+func (s *service) controlled(ctx context.Context) {
+	if s.control == nil {
+		return
+	}
+	newController(answerer(s.look), controlPatience).serve(ctx, s.control)
+}
+
+func newController(answer func(context.Context, Request) (any, error), patience time.Duration) *controller {
+	return &controller{answer: answer, patience: patience, clients: make(chan struct{}, controlClients)}
+}
+
+// serve answers clients until ctx ends, and closes l.
+func (c *controller) serve(ctx context.Context, l net.Listener) {
+	ended := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer ended()
+	defer c.working.Wait()
+	for ctx.Err() == nil {
+		conn, err := l.Accept()
+		if err != nil {
+			pause(ctx, 100*time.Millisecond) // no descriptor left, most likely
+			continue
+		}
+		select {
+		case c.clients <- struct{}{}:
+			c.working.Go(func() {
+				c.client(ctx, conn)
+				<-c.clients
+			})
+		default:
+			_ = conn.SetDeadline(time.Now().Add(100 * time.Millisecond))
+			reply(conn, refusal{"too many clients at once, try again"})
+		}
+	}
+}
+
+// pause waits, but not for longer than ctx lives.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// client answers one client.
+func (c *controller) client(ctx context.Context, conn net.Conn) {
+	_ = conn.SetDeadline(time.Now().Add(c.patience)) // fails on a closed connection only, and so will Decode
+	ended := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer ended()
+	var r Request
+	d := json.NewDecoder(io.LimitReader(conn, controlRequest))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		reply(conn, refusal{"not a request: " + err.Error()})
+		return
+	}
+	asking, cancel := context.WithTimeout(ctx, c.patience/2)
+	defer cancel()
+	document, err := c.answer(asking, r)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		reply(conn, refusal{"the service is alive but its loop does not answer"})
+	case err != nil:
+		reply(conn, refusal{err.Error()})
+	default:
+		reply(conn, document)
+	}
+}
+
+// reply sends a document and hangs up. A client that went away before it had
+// its answer is nobody's concern.
+func reply(conn net.Conn, document any) {
+	text, err := json.Marshal(document)
+	if err != nil {
+		text = []byte(`{"error":"the answer cannot be written as JSON"}`)
+	}
+	_, _ = conn.Write(append(text, '\n'))
+	_ = conn.Close()
+}
+
+// answerer answers requests from what the loop tells of itself.
+func answerer(look func(context.Context) (Snapshot, error)) func(context.Context, Request) (any, error) {
+	return func(ctx context.Context, r Request) (any, error) {
+		if r.Verb != "status" && r.Verb != "why" {
+			return nil, fmt.Errorf("%q is no verb of this version: status, why", r.Verb)
+		}
+		s, err := look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if r.Verb == "why" {
+			return whyDocument(s, r.Instance)
+		}
+		return statusDocument(s), nil
+	}
+}
+
+// Query asks the service in the runtime directory and returns its document. When
+// nobody is there to answer the error is ErrNotRunning; a socket that may not be
+// used is fs.ErrPermission.
+func Query(ctx context.Context, runtimeDir string, r Request) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryPatience)
+	defer cancel()
+	name := filepath.Join(runtimeDir, controlSocket)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
+		return nil, fmt.Errorf("%w in %s; if it runs with another --runtime-dir, give it here too", ErrNotRunning, runtimeDir)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%w: ask as root or as a member of the group %s", err, controlGroup)
+	case err != nil:
+		return nil, fmt.Errorf("cannot ask the service: %w", err)
+	}
+	defer conn.Close()
+	if until, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(until)
+	}
+	if err := json.NewEncoder(conn).Encode(r); err != nil {
+		return nil, fmt.Errorf("cannot ask the service: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(conn, maxDocument))
+	if err != nil {
+		return nil, fmt.Errorf("the service does not answer: %w", err)
+	}
+	var no refusal
+	if err := json.Unmarshal(text, &no); err != nil {
+		return nil, fmt.Errorf("the service broke off its answer: %w", err)
+	}
+	if no.Error != "" {
+		return nil, fmt.Errorf("the service refuses: %s", no.Error)
+	}
+	return text, nil
+}
