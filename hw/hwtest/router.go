@@ -213,11 +213,11 @@ func (r *Router) PowerOn() error {
 	if !r.off {
 		return fmt.Errorf("router %s has power already", r.name)
 	}
-	var errs []error
+	errs := []error{r.room.Close()} // first, lest a process sees its ports vanish
 	for _, p := range r.ports {
 		errs = append(errs, p.end.unplug())
 	}
-	if err := errors.Join(append(errs, r.room.Close())...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	if err := r.boot(); err != nil {

@@ -34,16 +34,16 @@ func Keepalived(program string, dontTrackPrimary bool) Daemon {
 	return d
 }
 
-// command returns how the daemon is started with a configuration file, with everything it writes below dir.
-func (d Daemon) command(file, dir string) *exec.Cmd {
-	if d.Keepalived {
-		return exec.Command(d.Program, "--vrrp", "-n", "-l", "-D", "-f", file,
-			"-p", filepath.Join(dir, "keepalived.pid"), "-r", filepath.Join(dir, "vrrp.pid"))
-	}
-	return exec.Command(d.Program, "run", "-f", file, "--runtime-dir", runtimeDir(dir))
-}
+// runtimeDir is standfast's default: in the router's own /run, which is empty when it boots. keepalived's files are there too.
+const runtimeDir = "/run/standfast"
 
-func runtimeDir(dir string) string { return filepath.Join(dir, "run") }
+// command returns how the daemon is started with a configuration file.
+func (d Daemon) command(file string) *exec.Cmd {
+	if d.Keepalived {
+		return exec.Command(d.Program, "--vrrp", "-n", "-l", "-D", "-f", file)
+	}
+	return exec.Command(d.Program, "run", "-f", file, "--runtime-dir", runtimeDir)
+}
 
 // scriptFolder is where the story's configuration has its notify scripts.
 const scriptFolder = "/etc/keepalived/"

@@ -171,9 +171,10 @@ func (p *Pair) Members() []*Member { return []*Member{p.A, p.B} }
 // Close removes the pair's files. The routers go with the laboratory.
 func (p *Pair) Close() error { return os.RemoveAll(p.dir) }
 
-// Observe begins to observe the pair: A and B are [SideA] and [SideB], the VIPs are in the order of the LANs.
-func (p *Pair) Observe() (*hwtest.Observer, error) {
-	w := hwtest.Watch{Routers: []*hwtest.Router{p.A.Router, p.B.Router}}
+// Observe begins to observe the pair with the given time between samples, zero for 10 ms: A and B are [SideA] and [SideB], the
+// VIPs are in the order of the LANs.
+func (p *Pair) Observe(every time.Duration) (*hwtest.Observer, error) {
+	w := hwtest.Watch{Routers: []*hwtest.Router{p.A.Router, p.B.Router}, Every: every}
 	for _, lan := range p.LANs {
 		w.VIPs = append(w.VIPs, hwtest.VIP{Addr: lan.VIP.Addr(), From: lan.Client})
 	}
@@ -186,7 +187,7 @@ func (m *Member) Start(d Daemon) error {
 	if err != nil {
 		return err
 	}
-	cmd := d.command(file, m.dir)
+	cmd := d.command(file)
 	cmd.Stdout, cmd.Stderr = m.Log, m.Log
 	if m.process, err = m.Router.Start(cmd); err != nil {
 		return err
@@ -195,17 +196,25 @@ func (m *Member) Start(d Daemon) error {
 	return nil
 }
 
+// Restart gives a member that lost power its power back and starts the daemon that ran on it.
+func (m *Member) Restart() error {
+	if err := m.PowerOn(); err != nil {
+		return err
+	}
+	return m.Start(m.daemon)
+}
+
 // Daemon returns the process of the daemon that was started last.
 func (m *Member) Daemon() *hwtest.Process { return m.process }
 
-// Dir returns the folder with the member's configuration router.conf, its notify scripts, the file "notified" to which they
-// write, and the runtime directory of standfast, "run".
+// Dir returns the folder with the member's configuration router.conf, its notify scripts and the file "notified" to which they
+// write. It is on a disk: it stays when the member loses power.
 func (m *Member) Dir() string { return m.dir }
 
 // Ask runs standfast's command line in the router, with the daemon's runtime directory, and returns what it printed.
 func (m *Member) Ask(args ...string) (string, error) {
 	var out Log
-	cmd := exec.Command(m.daemon.Program, append(args, "--runtime-dir", runtimeDir(m.dir))...)
+	cmd := exec.Command(m.daemon.Program, append(args, "--runtime-dir", runtimeDir)...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	p, err := m.Router.Start(cmd)
 	if err != nil {

@@ -87,7 +87,7 @@ func (p *Pair) tell(story Story, d Daemon, watch time.Duration, narrate Narrator
 	outcome := Outcome{Story: story, Daemon: d}
 	t := &telling{Pair: p, outcome: &outcome, narrate: narrate}
 	var err error
-	if t.observer, err = p.Observe(); err != nil {
+	if t.observer, err = p.Observe(0); err != nil {
 		return outcome, err
 	}
 	for _, m := range p.Members() {

@@ -1,0 +1,161 @@
+// Command bench measures how fast the BACKUP of the pair serves after the MASTER's power went, over many calibrated runs, and
+// how often it takes over from a MASTER that only paused. It exits with 0 only if the figures are as promised.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"text/tabwriter"
+	"time"
+
+	"standfast/hw/hwtest"
+	"standfast/service/lab"
+)
+
+// What is promised of an idle machine at advert_int 1.
+const (
+	promisedMedian = 20 * time.Millisecond
+	promisedWorst  = lab.TakeoverBound
+	promisedRatio  = 100 // medians, keepalived with dont_track_primary to standfast
+)
+
+func main() { os.Exit(hwtest.Main(func() int { return run(os.Args[1:], os.Stdout) })) }
+
+// A plan is what the flags ask for.
+type plan struct {
+	standfast, keepalived   string
+	runs, yardstick, pauses int
+	json                    bool
+}
+
+func run(args []string, out io.Writer) int {
+	p, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 2
+	}
+	result, err := p.measure()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	result.Broken = result.broken()
+	if p.json {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(result)
+	} else {
+		err = result.table(out)
+	}
+	if err != nil || len(result.Broken) > 0 {
+		return 1
+	}
+	return 0
+}
+
+func parse(args []string) (plan, error) {
+	var p plan
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&p.standfast, "standfast", "bin/standfast", "the `program` to measure")
+	flags.StringVar(&p.keepalived, "keepalived", "", "keepalived's `program`, the yardstick; found in PATH if empty, \"none\" for none")
+	flags.IntVar(&p.runs, "runs", 100, "power-offs of each kind")
+	flags.IntVar(&p.yardstick, "yardstick", 20, "power-offs of keepalived")
+	flags.IntVar(&p.pauses, "pauses", 20, "pauses of 20 ms as the cable is cut")
+	flags.BoolVar(&p.json, "json", false, "print JSON instead of a table")
+	if err := flags.Parse(args); err != nil {
+		return p, err
+	}
+	if _, err := os.Stat(p.standfast); err != nil {
+		return p, fmt.Errorf("%w; build it first: ./build.sh build", err)
+	}
+	if p.keepalived == "" {
+		p.keepalived, _ = exec.LookPath("keepalived") // not installed: no yardstick
+	}
+	if p.keepalived == "none" {
+		p.keepalived = ""
+	}
+	return p, nil
+}
+
+// measure does everything that was asked for, saying on standard error how far it is.
+func (p plan) measure() (result, error) {
+	var r result
+	err := onPair(lab.Standfast(p.standfast), func(s *series) error {
+		for i := range p.runs {
+			quiet, err := s.powerOff(false)
+			if err != nil {
+				return err
+			}
+			noisy, err := s.powerOff(true)
+			if err != nil {
+				return err
+			}
+			r.Quiet.add(quiet)
+			r.Noisy.add(noisy)
+			progress("standfast %d/%d: %v, after another port's change %v", i+1, p.runs, quiet.Served(), noisy.Served())
+		}
+		for i := range p.pauses {
+			pause, err := s.pause()
+			if err != nil {
+				return err
+			}
+			r.Pauses = append(r.Pauses, pause)
+			progress("pause %d/%d: %+v", i+1, p.pauses, pause)
+		}
+		return nil
+	})
+	if err != nil || p.keepalived == "" {
+		return r, err
+	}
+	err = onPair(lab.Keepalived(p.keepalived, true), func(s *series) error {
+		for i := range p.yardstick {
+			t, err := s.powerOff(false)
+			if err != nil {
+				return err
+			}
+			r.Keepalived.add(t)
+			progress("keepalived %d/%d: %v", i+1, p.yardstick, t.Served())
+		}
+		return nil
+	})
+	return r, err
+}
+
+func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+// table prints the result for people.
+func (r result) table(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "after the carrier dropped, ms\truns\tmedian\tp90\tworst\tmedian: addresses\troutes\tannounced\t")
+	for _, row := range []struct {
+		name string
+		figures
+	}{{"standfast", r.Quiet}, {"standfast, another port changed within 1 s", r.Noisy}, {"keepalived dont_track_primary", r.Keepalived}} {
+		if row.Runs == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t\n", row.name, row.Runs, row.Median, row.P90, row.Worst,
+			row.Addresses, row.Routes, row.Announced)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if r.Keepalived.Runs > 0 && r.Quiet.Runs > 0 {
+		fmt.Fprintf(out, "\nratio of medians: %.0f\n", r.ratio())
+	}
+	taken, recanted, both := r.recants()
+	fmt.Fprintf(out, "\nMASTER paused for 20 ms as the cable was cut, %d times: %d takeovers, %d recanted, both held an address for %v at most\n",
+		len(r.Pauses), taken, recanted, both.Round(time.Millisecond))
+	for _, b := range r.Broken {
+		fmt.Fprintln(out, "NOT AS PROMISED:", b)
+	}
+	return nil
+}
