@@ -50,13 +50,12 @@ func (s *service) takeLoaded(l loaded) {
 		s.log.Error("not reloaded, the running configuration stays in force: " + l.err.Error())
 		return
 	}
-	before := s.plan
+	before, asked := s.plan, s.serial
 	s.plan = l.plan.withTables(before)
 	s.follow()
 	s.step(node.Reload{Config: l.plan.node})
 	s.plan = l.plan
-	s.applyChanges(before)
-	s.read.put(struct{}{})
+	s.applyChanges(before, asked)
 	s.surveyed.put(s.present())
 	s.out.supervisor.Status(s.summary())
 	s.log.Info("Reloaded " + s.options.File)
@@ -73,11 +72,12 @@ func (p plan) withTables(before plan) plan {
 
 // applyChanges has what was added to an instance that serves put into the
 // kernel and announced, and what was removed from it taken away; nothing else
-// is touched.
-func (s *service) applyChanges(before plan) {
+// is touched. Where the brain has asked for it since, it is under way.
+func (s *service) applyChanges(before plan, asked uint64) {
 	for key := range s.held {
 		now, then := s.plan.tables[key], before.tables[key]
-		if slices.Equal(now.vips, then.vips) && slices.Equal(now.routes, then.routes) {
+		same := slices.Equal(now.vips, then.vips) && slices.Equal(now.routes, then.routes)
+		if same || s.requests[key].serial > asked {
 			continue
 		}
 		s.amend(key, true, func(v vipLine) bool { return !slices.Contains(then.vips, v) })

@@ -240,9 +240,10 @@ func TestReceiveIPv6WithoutLinkLocal(t *testing.T) {
 	if _, check, remarks := Receive(packetFor(t, listen6), m); check != Accepted || remarks != RemarkAddresses {
 		t.Errorf("from a router with a link-local address: check %v, remarks %q", check, remarks)
 	}
+	global := packetFor(t, m)
 	m.Addresses = nil
-	if _, check, _ := Receive(packetFor(t, listen6), m); check != Accepted {
-		t.Errorf("without own addresses: check %v", check)
+	if _, check, remarks := Receive(global, m); check != Accepted || remarks != RemarkAddresses {
+		t.Errorf("without own addresses: check %v, remarks %q", check, remarks)
 	}
 }
 
