@@ -185,15 +185,15 @@ type supervisor interface {
 	Stopping()
 }
 
-// scripts runs the operator's scripts, in order within each queue, in another
-// process.
-type scripts interface {
-	Post(queue string, argv []string) error
+// scriptPoster has the operator's scripts run by another process, those of one
+// queue one after the other.
+type scriptPoster interface {
+	Post(queue string, argv []string)
 }
 
 // outlets are where the service speaks to people and their programs.
 type outlets struct {
 	log        *slog.Logger
 	supervisor supervisor
-	scripts    scripts
+	scripts    scriptPoster
 }

@@ -13,7 +13,7 @@ func (n noSupervisor) Stopping()            {}
 
 type noScripts struct{}
 
-func (noScripts) Post(string, []string) error { return nil }
+func (noScripts) Post(string, []string) {}
 
 func openOutlets(o Options) (outlets, func(), error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: o.Level}))

@@ -271,18 +271,15 @@ func (s *service) notify(kind, name string, n configfs.Notify, to vrrp.State, pr
 	case vrrp.Initialize:
 		word, own = "STOP", n.Stop
 	}
-	queue := kind + " " + name
+	queue := name
+	if kind != "INSTANCE" {
+		queue = kind + " " + name // an instance may have the same name
+	}
 	if len(own.Argv) > 0 {
-		s.post(queue, own.Argv)
+		s.out.scripts.Post(queue, own.Argv)
 	}
 	if len(n.Any.Argv) > 0 {
-		s.post(queue, slices.Concat(n.Any.Argv, []string{kind, name, word, priority}))
-	}
-}
-
-func (s *service) post(queue string, argv []string) {
-	if err := s.out.scripts.Post(queue, argv); err != nil {
-		s.log.Error(fmt.Sprintf("notify script %s was not run: %v", argv[0], err))
+		s.out.scripts.Post(queue, slices.Concat(n.Any.Argv, []string{kind, name, word, priority}))
 	}
 }
 

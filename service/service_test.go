@@ -138,8 +138,8 @@ func TestElection(t *testing.T) {
 			t.Errorf("%d routes in the kernel of a, want 1", n)
 		}
 		want := []string{
-			"INSTANCE VI_0: /etc/demote", "INSTANCE VI_0: /etc/any INSTANCE VI_0 BACKUP 100",
-			"INSTANCE VI_0: /etc/promote", "INSTANCE VI_0: /etc/any INSTANCE VI_0 MASTER 100",
+			"VI_0: /etc/demote", "VI_0: /etc/any INSTANCE VI_0 BACKUP 100",
+			"VI_0: /etc/promote", "VI_0: /etc/any INSTANCE VI_0 MASTER 100",
 		}
 		if diff := cmp.Diff(want, p.a.scriptsRun()); diff != "" {
 			t.Errorf("scripts of a (-want +got):\n%s", diff)
@@ -281,7 +281,7 @@ func TestStopSaysGoodbye(t *testing.T) {
 		if prio := p.cable.sent[0].Payload[2]; prio != 0 {
 			t.Errorf("the last advert has priority %d, want 0", prio)
 		}
-		want := []string{"INSTANCE VI_0: /etc/stop", "INSTANCE VI_0: /etc/any INSTANCE VI_0 STOP 100"}
+		want := []string{"VI_0: /etc/stop", "VI_0: /etc/any INSTANCE VI_0 STOP 100"}
 		if diff := cmp.Diff(want, p.a.scriptsRun()); diff != "" {
 			t.Errorf("scripts (-want +got):\n%s", diff)
 		}

@@ -587,11 +587,10 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-func (h *twinHost) Post(queue string, argv []string) error {
+func (h *twinHost) Post(queue string, argv []string) {
 	h.world.mu.Lock()
 	defer h.world.mu.Unlock()
 	h.posted = append(h.posted, queue+": "+strings.Join(argv, " "))
-	return nil
 }
 
 func (h *twinHost) Ready(status string) { h.Status("READY " + status) }
