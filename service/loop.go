@@ -293,6 +293,7 @@ func (s *service) takePorts(news portNews) {
 
 // repair puts back what the kernel drops without a word: everything when the
 // interface was made again, routes when it was switched off or lost an address.
+// A VIP that goes is reported by itself, to the brain as well.
 func (s *service) repair(name node.Port, was, is port.State, c port.Change) {
 	switch {
 	case !is.Present:
@@ -300,7 +301,9 @@ func (s *service) repair(name node.Port, was, is port.State, c port.Change) {
 		s.surveyed.put(s.present())
 		s.restore(name, func(v vipLine) bool { return v.port == name })
 	case !was.AdminUp && is.AdminUp,
-		slices.ContainsFunc(c.Deleted, func(g port.AddressGone) bool { return g.Index == is.Index }):
+		slices.ContainsFunc(c.Deleted, func(g port.AddressGone) bool {
+			return g.Index == is.Index && !(*s.virtual.Load())[g.Prefix.Addr()]
+		}):
 		s.restore(name, func(vipLine) bool { return false })
 	}
 }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -47,7 +48,7 @@ func (s *service) takeLoaded(l loaded) {
 	}
 	s.complain(l.complaints)
 	if l.err != nil {
-		s.log.Error("not reloaded, the running configuration stays in force: " + l.err.Error())
+		s.log.Error("not reloaded: " + s.options.File + " has errors, the running configuration stays in force")
 		return
 	}
 	before, asked := s.plan, s.serial
@@ -87,13 +88,17 @@ func (s *service) applyChanges(before plan, asked uint64) {
 // complain logs the complaints about a configuration, each as one line.
 func (s *service) complain(complaints configfs.Diagnostics) {
 	for _, d := range complaints {
+		line := fmt.Sprintf("%v: %s", d.Position, d.Text)
+		if d.Hint != "" {
+			line += " (" + d.Hint + ")"
+		}
 		switch d.Severity {
 		case configfs.Error:
-			s.log.Error(d.Error())
+			s.log.Error(line)
 		case configfs.Hazard:
-			s.log.Warn(d.Error())
+			s.log.Warn(line)
 		case configfs.Note:
-			s.log.Info(d.Error())
+			s.log.Info(line)
 		}
 	}
 }
