@@ -2,6 +2,7 @@ package port
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -21,7 +23,8 @@ const sysfs = "/sys"
 // Counter reads how often one port lost its carrier. A reading takes about a microsecond
 // and none of the kernel's locks.
 type Counter struct {
-	f *os.File
+	f   *os.File
+	raw syscall.RawConn // of f: a position-free read, safe against Close
 }
 
 // OpenCounter opens the loss counter of a port of the calling thread's network
@@ -45,7 +48,12 @@ func openCounter(root, name string, want device) (*Counter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no carrier counter of %s: %w", name, err)
 	}
-	return &Counter{f: f}, nil
+	raw, err := f.SyscallConn()
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("no carrier counter of %s: %w", name, err)
+	}
+	return &Counter{f: f, raw: raw}, nil
 }
 
 // Read returns the number of carrier losses since the port exists, modulo 2^32. It fails
@@ -53,8 +61,10 @@ func openCounter(root, name string, want device) (*Counter, error) {
 // rename changes nothing.
 func (c *Counter) Read() (uint32, error) {
 	var b [16]byte
-	n, err := unix.Pread(int(c.f.Fd()), b[:], 0)
-	if err != nil {
+	var n int
+	var failure error
+	err := c.raw.Control(func(fd uintptr) { n, failure = unix.Pread(int(fd), b[:], 0) })
+	if err := cmp.Or(err, failure); err != nil {
 		return 0, fmt.Errorf("reading %s: %w", c.f.Name(), err)
 	}
 	v, err := strconv.ParseUint(strings.TrimSpace(string(b[:n])), 10, 32)
