@@ -26,6 +26,10 @@ import (
 type wireConn interface {
 	Send(src, dst netip.Addr, payload []byte) error
 	Receive() (wire.Frame, error)
+	// RawHeard counts adverts that came through reverse path filter and
+	// firewall, PacketHeard those that came to the port.
+	RawHeard() uint64
+	PacketHeard() uint64
 	Close() error
 }
 
@@ -178,11 +182,13 @@ func rights() error {
 		strings.Join(missing, " and "), fs.ErrPermission)
 }
 
-// supervisor is who started the service, normally systemd.
+// supervisor is who started the service, normally systemd. No method blocks.
 type supervisor interface {
-	Ready(status string)
+	Ready(status string) // after the start and after every Reloading
 	Status(status string)
+	Reloading()
 	Stopping()
+	Progress() // the loop goes round
 }
 
 // scriptPoster has the operator's scripts run by another process, those of one

@@ -81,6 +81,7 @@ type service struct {
 	requests map[node.Key]request // mutations under way
 	serial   uint64
 	history  []Moment
+	filtered map[socketKey]bool   // a filter of this host drops what comes to the socket
 	suspects []suspect            // VIPs that were reported gone and are being looked for
 	silent   map[socketKey]string // the last complaint of a socket that cannot send
 
@@ -109,7 +110,6 @@ type service struct {
 
 	virtual  atomic.Pointer[map[netip.Addr]bool] // every VIP, for receivers
 	counters counters
-	alive    atomic.Int64 // when the loop last went round, on the edges' clock
 
 	started    time.Time
 	stopping   bool
@@ -137,6 +137,7 @@ func (s *service) loop(ctx context.Context) error {
 	defer beat.Stop()
 	done := ctx.Done()
 	for !s.finished() {
+		s.out.supervisor.Progress()
 		s.arm(deadline)
 		select {
 		case f := <-s.frames:
@@ -260,70 +261,6 @@ func (s *service) takeAnswer(a answer) {
 	}
 }
 
-// takePorts enters what was told of interfaces, has sockets and pollers follow,
-// and tells the brain of every port that is in the configuration.
-func (s *service) takePorts(news portNews) {
-	if news.err != nil {
-		s.log.Error("cannot read the state of the interfaces: " + news.err.Error())
-		return
-	}
-	names := s.plan.ports()
-	before := make(map[node.Port]port.State, len(names))
-	for _, name := range names {
-		before[name] = s.book.find(name)
-	}
-	s.book.apply(news.change)
-	s.follow()
-	e := node.PortsRead{}
-	for _, name := range names {
-		was, is := before[name], s.book.find(name)
-		if !was.Equal(is) {
-			s.tellPort(name, was, is)
-		}
-		if news.reading || !was.Equal(is) {
-			e.Ports = append(e.Ports, s.book.portState(name))
-		}
-		s.checkLosses(name)
-		s.repair(name, was, is, news.change)
-	}
-	if len(e.Ports) > 0 {
-		s.step(e)
-	}
-}
-
-// repair puts back what the kernel drops without a word: everything when the
-// interface was made again, routes when it was switched off or lost an address.
-// A VIP that goes is reported by itself, to the brain as well.
-func (s *service) repair(name node.Port, was, is port.State, c port.Change) {
-	switch {
-	case !is.Present:
-	case was.Index != is.Index:
-		s.surveyed.put(s.present())
-		s.restore(name, func(v vipLine) bool { return v.port == name })
-	case !was.AdminUp && is.AdminUp,
-		slices.ContainsFunc(c.Deleted, func(g port.AddressGone) bool {
-			return g.Index == is.Index && !(*s.virtual.Load())[g.Prefix.Addr()]
-		}):
-		s.restore(name, func(vipLine) bool { return false })
-	}
-}
-
-// checkLosses tells the brain of a carrier loss that a report shows by its
-// count alone: the carrier may be back by now, and not every port is polled.
-func (s *service) checkLosses(name node.Port) {
-	state := s.book.find(name)
-	if state.DownCountKnown && s.book.lost(state.Index, state.DownCount) {
-		s.step(node.CarrierLost{Port: name})
-	}
-}
-
-func (s *service) takeCarrier(news carrierNews) {
-	state, ok := s.book.byIndex[news.index]
-	if ok && s.book.lost(news.index, news.count) {
-		s.step(node.CarrierLost{Port: node.Port(state.Name)})
-	}
-}
-
 func (s *service) takeSurvey(v survey) {
 	s.drainFrames()
 	s.book.routers[v.port] = v.router
@@ -409,10 +346,10 @@ func (s *service) finished() bool {
 // beat is the loop's own rhythm.
 func (s *service) beat() {
 	now := s.edges.now()
-	s.alive.Store(int64(now))
 	if now-s.lastSurvey >= surveyEvery {
 		s.lastSurvey = now
 		s.surveyed.put(s.present())
+		s.checkFilters()
 	}
 	if now-s.lastRemind >= remindEvery {
 		s.lastRemind = now
@@ -436,18 +373,3 @@ func (s *service) repeat(key node.Key) int {
 
 // defaultRepeat is keepalived's garp_master_repeat.
 const defaultRepeat = 5
-
-// tellPort logs what became of a port, in keepalived's words where it has any.
-func (s *service) tellPort(name node.Port, was, is port.State) {
-	usable := func(p port.State) bool { return p.Present && p.AdminUp && p.Carrier != port.CarrierDown }
-	switch {
-	case was.Present && !is.Present:
-		s.log.Warn(fmt.Sprintf("interface %s does not exist: waiting for it to appear", name))
-	case !was.Present && is.Present:
-		s.log.Info(fmt.Sprintf("interface %s appeared", name))
-	case usable(was) && !usable(is):
-		s.log.Warn(fmt.Sprintf("Netlink reports %s down", name))
-	case !usable(was) && usable(is):
-		s.log.Info(fmt.Sprintf("Netlink reports %s up", name))
-	}
-}

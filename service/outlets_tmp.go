@@ -10,6 +10,8 @@ type noSupervisor struct{ log *slog.Logger }
 func (n noSupervisor) Ready(status string)  { n.log.Info("READY " + status) }
 func (n noSupervisor) Status(status string) {}
 func (n noSupervisor) Stopping()            {}
+func (n noSupervisor) Reloading()           {}
+func (n noSupervisor) Progress()            {}
 
 type noScripts struct{}
 

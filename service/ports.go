@@ -102,6 +102,105 @@ func (b *book) lost(index int, count uint32) bool {
 	return ok
 }
 
+// takePorts enters what was told of interfaces, has sockets and pollers follow,
+// and tells the brain of every port that is in the configuration.
+func (s *service) takePorts(news portNews) {
+	if news.err != nil {
+		s.log.Error("cannot read the state of the interfaces: " + news.err.Error())
+		return
+	}
+	names := s.plan.ports()
+	before := make(map[node.Port]port.State, len(names))
+	for _, name := range names {
+		before[name] = s.book.find(name)
+	}
+	s.book.apply(news.change)
+	s.follow()
+	e := node.PortsRead{}
+	for _, name := range names {
+		was, is := before[name], s.book.find(name)
+		if !was.Equal(is) {
+			s.tellPort(name, was, is)
+		}
+		if news.reading || !was.Equal(is) {
+			e.Ports = append(e.Ports, s.book.portState(name))
+		}
+		s.checkLosses(name)
+		s.repair(name, was, is, news.change)
+	}
+	if len(e.Ports) > 0 {
+		s.step(e)
+	}
+}
+
+// repair puts back what the kernel drops without a word: everything when the
+// interface was made again, routes when it was switched off or lost an address.
+// A VIP that goes is reported by itself, to the brain as well.
+func (s *service) repair(name node.Port, was, is port.State, c port.Change) {
+	switch {
+	case !is.Present:
+	case was.Index != is.Index:
+		s.surveyed.put(s.present())
+		s.restore(name, func(v vipLine) bool { return v.port == name })
+	case !was.AdminUp && is.AdminUp,
+		slices.ContainsFunc(c.Deleted, func(g port.AddressGone) bool {
+			return g.Index == is.Index && !(*s.virtual.Load())[g.Prefix.Addr()]
+		}):
+		s.restore(name, func(vipLine) bool { return false })
+	}
+}
+
+// checkLosses tells the brain of a carrier loss that a report shows by its
+// count alone: the carrier may be back by now, and not every port is polled.
+func (s *service) checkLosses(name node.Port) {
+	state := s.book.find(name)
+	if state.DownCountKnown && s.book.lost(state.Index, state.DownCount) {
+		s.step(node.CarrierLost{Port: name})
+	}
+}
+
+func (s *service) takeCarrier(news carrierNews) {
+	state, ok := s.book.byIndex[news.index]
+	if ok && s.book.lost(news.index, news.count) {
+		s.step(node.CarrierLost{Port: node.Port(state.Name)})
+	}
+}
+
+// tellPort logs what became of a port, in keepalived's words where it has any.
+func (s *service) tellPort(name node.Port, was, is port.State) {
+	usable := func(p port.State) bool { return p.Present && p.AdminUp && p.Carrier != port.CarrierDown }
+	switch {
+	case was.Present && !is.Present:
+		s.log.Warn(fmt.Sprintf("interface %s does not exist: waiting for it to appear", name))
+	case !was.Present && is.Present:
+		s.log.Info(fmt.Sprintf("interface %s appeared", name))
+	case usable(was) && !usable(is):
+		s.log.Warn(fmt.Sprintf("Netlink reports %s down", name))
+	case !usable(was) && usable(is):
+		s.log.Info(fmt.Sprintf("Netlink reports %s up", name))
+	}
+}
+
+// checkFilters says when adverts come to a port but not through the filters of
+// this host: they are heard all the same, and would not be by a service that
+// listens behind the filters.
+func (s *service) checkFilters() {
+	for key, sock := range s.sockets {
+		if sock.wire == nil {
+			continue
+		}
+		filtered := sock.wire.RawHeard() == 0 && sock.wire.PacketHeard() >= enoughHeard
+		if filtered && !s.filtered[key] {
+			s.log.Warn(fmt.Sprintf("a firewall or rp_filter of this host drops the adverts that come to %s: they are heard "+
+				"all the same, but let IP protocol 112 in", key.port))
+		}
+		s.filtered[key] = filtered
+	}
+}
+
+// enoughHeard is how many adverts make a count of none no accident.
+const enoughHeard = 5
+
 // The kinds of sockets.
 const (
 	wireSocket = iota + 1

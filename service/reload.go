@@ -27,6 +27,7 @@ func (s *service) startReload() {
 		return
 	}
 	s.log.Info("Reloading " + s.options.File)
+	s.out.supervisor.Reloading()
 	s.loading = true
 	s.workers.Go(func() {
 		p, complaints, err := load(s.edges.files, s.options.File)
@@ -46,6 +47,7 @@ func (s *service) takeLoaded(l loaded) {
 	if s.stopping {
 		return
 	}
+	defer func() { s.out.supervisor.Ready(s.summary()) }()
 	s.complain(l.complaints)
 	if l.err != nil {
 		s.log.Error("not reloaded: " + s.options.File + " has errors, the running configuration stays in force")
@@ -58,7 +60,6 @@ func (s *service) takeLoaded(l loaded) {
 	s.plan = l.plan
 	s.applyChanges(before, asked)
 	s.surveyed.put(s.present())
-	s.out.supervisor.Status(s.summary())
 	s.log.Info("Reloaded " + s.options.File)
 }
 

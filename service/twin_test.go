@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/fstest"
@@ -54,6 +55,7 @@ type twinHost struct {
 	world     *world
 	name      string
 	dead      bool
+	raw       uint64 // 0: a firewall drops adverts
 	ports     map[string]*twinPort
 	vips      map[object]address.VIP
 	permanent map[object]bool
@@ -81,7 +83,7 @@ func newWorld() *world { return &world{born: time.Now()} }
 
 func (w *world) host(name string) *twinHost {
 	h := &twinHost{
-		world: w, name: name, ports: map[string]*twinPort{}, vips: map[object]address.VIP{},
+		world: w, name: name, raw: 1, ports: map[string]*twinPort{}, vips: map[object]address.VIP{},
 		permanent: map[object]bool{}, routes: map[address.Route]bool{}, watchers: map[chan port.Change]bool{},
 		gone: map[chan address.Gone]bool{}, signals: make(chan os.Signal, 1), files: fstest.MapFS{}, log: &lines{},
 	}
@@ -233,6 +235,7 @@ func (h *twinHost) scriptsRun() []string {
 
 type twinWire struct {
 	port   *twinPort
+	heard  atomic.Uint64
 	frames chan wire.Frame
 	closed chan struct{}
 	once   sync.Once
@@ -274,9 +277,13 @@ func (c *twinWire) Send(src, dst netip.Addr, payload []byte) error {
 	return nil
 }
 
+func (c *twinWire) RawHeard() uint64    { return c.heard.Load() * c.port.host.raw }
+func (c *twinWire) PacketHeard() uint64 { return c.heard.Load() }
+
 func (c *twinWire) Receive() (wire.Frame, error) {
 	select {
 	case f := <-c.frames:
+		c.heard.Add(1)
 		return f, nil
 	case <-c.closed:
 		return wire.Frame{}, fs.ErrClosed
@@ -594,7 +601,9 @@ func (h *twinHost) Post(queue string, argv []string) {
 }
 
 func (h *twinHost) Ready(status string) { h.Status("READY " + status) }
+func (h *twinHost) Reloading()          { h.Status("RELOADING") }
 func (h *twinHost) Stopping()           { h.Status("STOPPING") }
+func (h *twinHost) Progress()           {}
 func (h *twinHost) Status(status string) {
 	h.world.mu.Lock()
 	defer h.world.mu.Unlock()

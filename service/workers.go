@@ -303,15 +303,19 @@ func (s *service) survey(name node.Port, index int) survey {
 func (s *service) carrierPoller(ctx context.Context) {
 	polled := map[string]*polledPort{}
 	defer closePolled(polled)
-	tick := time.NewTicker(carrierPoll)
-	defer tick.Stop()
+	ticker := time.NewTicker(carrierPoll)
+	defer ticker.Stop()
 	for {
+		tick := ticker.C
+		if len(polled) == 0 {
+			tick = nil
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case wanted := <-s.polled:
 			s.openCounters(polled, wanted)
-		case <-tick.C:
+		case <-tick:
 			for name, p := range polled {
 				count, err := p.counter.Read()
 				switch {
