@@ -3,7 +3,6 @@ package service
 import (
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net/netip"
 	"os"
 	"strings"
@@ -180,26 +179,4 @@ func rights() error {
 	}
 	return fmt.Errorf("missing %s: run standfast as root, or grant it to the service (AmbientCapabilities= in its unit): %w",
 		strings.Join(missing, " and "), fs.ErrPermission)
-}
-
-// supervisor is who started the service, normally systemd. No method blocks.
-type supervisor interface {
-	Ready(status string) // after the start and after every Reloading
-	Status(status string)
-	Reloading()
-	Stopping()
-	Progress() // the loop goes round
-}
-
-// scriptPoster has the operator's scripts run by another process, those of one
-// queue one after the other.
-type scriptPoster interface {
-	Post(queue string, argv []string)
-}
-
-// outlets are where the service speaks to people and their programs.
-type outlets struct {
-	log        *slog.Logger
-	supervisor supervisor
-	scripts    scriptPoster
 }

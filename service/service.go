@@ -83,11 +83,8 @@ func run(ctx context.Context, o Options, e edges) error {
 	if err := e.rights(); err != nil {
 		return err
 	}
-	out, closeOut, err := openOutlets(o)
-	if err != nil {
-		return err
-	}
-	defer closeOut()
+	out, end := openOutlets(o, os.Stderr)
+	defer end()
 	control, err := openControl(o.RuntimeDir, e.files)
 	if err != nil {
 		return err

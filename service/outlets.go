@@ -1,0 +1,67 @@
+package service
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+)
+
+// outlets are where the service speaks to people and their programs. None of
+// them makes the speaker wait.
+type outlets struct {
+	log        *slog.Logger
+	supervisor supervisor
+	scripts    scriptPoster
+}
+
+// supervisor is who started the service, normally systemd.
+type supervisor interface {
+	Ready(status string) // after the start and after every Reloading
+	Status(status string)
+	Reloading()
+	Stopping()
+	Progress() // the loop goes round
+}
+
+// scriptPoster has the operator's scripts run by another process, those of one
+// queue one after the other.
+type scriptPoster interface {
+	Post(queue string, argv []string)
+}
+
+// journalLines is how many log lines wait while whoever reads them is slow.
+const journalLines = 4096
+
+// openOutlets opens the journal on w, the way to the supervisor and the way to
+// the script helper. The end of speaking is bounded: what is said last reaches
+// whoever listens, and nobody else holds up a stop.
+func openOutlets(o Options, w io.Writer) (out outlets, end func()) {
+	written := newJournal(w, o.Level, journalLines)
+	log := written.Logger()
+	supervisor := newSupervisor(log)
+	out = outlets{log: log, supervisor: supervisor, scripts: noScripts{}}
+	endJournal := background(written.Run)
+	endSpeaking := background(supervisor.Run)
+	return out, func() {
+		endSpeaking()
+		endJournal()
+	}
+}
+
+// background runs tasks until end is called, which waits for their last words.
+func background(tasks ...func(context.Context)) (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, task := range tasks {
+		running.Go(func() { task(ctx) })
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+type noScripts struct{}
+
+func (noScripts) Post(string, []string) {}
