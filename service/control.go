@@ -29,13 +29,14 @@ const (
 	controlGroup = "standfast"
 
 	// controlClients bounds the clients at once, controlRequest their requests
-	// in bytes, controlPatience how long the service spends on one of them.
+	// in bytes, controlPatience how long a client may take to ask, the loop to
+	// tell, and the client again to take the answer.
 	controlClients  = 16
 	controlRequest  = 4 << 10
 	controlPatience = 5 * time.Second
-	// queryPatience is how long a client waits: longer than the service does, so
-	// that the client hears why it took so long.
-	queryPatience = controlPatience + time.Second
+	// queryPatience is how long a client waits: longer than the loop is waited
+	// for, so that the client hears why it got no answer.
+	queryPatience = 2 * controlPatience
 	// maxDocument bounds an answer in bytes, far above that of a thousand instances.
 	maxDocument = 16 << 20
 )
@@ -140,8 +141,7 @@ func (c *controller) serve(ctx context.Context, l net.Listener) {
 				<-c.clients
 			})
 		default:
-			_ = conn.SetDeadline(time.Now().Add(100 * time.Millisecond))
-			reply(conn, refusal{"too many clients at once, try again"})
+			reply(conn, 100*time.Millisecond, refusal{"too many clients at once, try again"})
 		}
 	}
 }
@@ -158,36 +158,37 @@ func pause(ctx context.Context, d time.Duration) {
 
 // client answers one client.
 func (c *controller) client(ctx context.Context, conn net.Conn) {
-	_ = conn.SetDeadline(time.Now().Add(c.patience)) // fails on a closed connection only, and so will Decode
+	_ = conn.SetReadDeadline(time.Now().Add(c.patience)) // fails on a closed connection only, and so will Decode
 	ended := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer ended()
 	var r Request
 	d := json.NewDecoder(io.LimitReader(conn, controlRequest))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil {
-		reply(conn, refusal{"not a request: " + err.Error()})
+		reply(conn, c.patience, refusal{"not a request: " + err.Error()})
 		return
 	}
-	asking, cancel := context.WithTimeout(ctx, c.patience/2)
+	asking, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	document, err := c.answer(asking, r)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		reply(conn, refusal{"the service is alive but its loop does not answer"})
+		reply(conn, c.patience, refusal{"the service is alive but its loop does not answer"})
 	case err != nil:
-		reply(conn, refusal{err.Error()})
+		reply(conn, c.patience, refusal{err.Error()})
 	default:
-		reply(conn, document)
+		reply(conn, c.patience, document)
 	}
 }
 
 // reply sends a document and hangs up. A client that went away before it had
 // its answer is nobody's concern.
-func reply(conn net.Conn, document any) {
+func reply(conn net.Conn, patience time.Duration, document any) {
 	text, err := json.Marshal(document)
 	if err != nil {
 		text = []byte(`{"error":"the answer cannot be written as JSON"}`)
 	}
+	_ = conn.SetWriteDeadline(time.Now().Add(patience))
 	_, _ = conn.Write(append(text, '\n'))
 	_ = conn.Close()
 }

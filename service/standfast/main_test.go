@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"standfast/configfs"
+)
+
+// TestMain lets a test run the whole program as a process of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv("STANDFAST_AS_PROGRAM") != "" {
+		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// file writes a configuration and returns its name.
+func file(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "x.conf")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func story() string { return string(configfs.Story("A", 100)) }
+
+func TestCommands(t *testing.T) {
+	hazard := strings.Replace(story(), "advert_int 1", "advert_int 1.5", 1)
+	broken := strings.Replace(strings.Replace(story(), "priority 100", "pirority 100", 1), "192.168.10.1/24", "192.168.10.256/24", 1)
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	for _, test := range []struct {
+		name   string
+		args   []string
+		status int
+		out    []string // each has to be in the output
+		err    []string // or in the complaints
+	}{
+		{"version", []string{"version"}, 0, []string{"standfast " + version + "\n"}, nil},
+		{"help", nil, 0, []string{"run ", "check ", "status ", "why ", "version "}, nil},
+		{"unknown command", []string{"reboot"}, 2, nil, []string{`unknown command "reboot"`, "--help"}},
+		{"unknown flag", []string{"status", "--xml"}, 2, nil, []string{"unknown flag: --xml", "standfast status --help"}},
+		{"check nothing", []string{"check"}, 2, nil, []string{"accepts 1 arg(s), received 0"}},
+		{"check clean", []string{"check", file(t, story())}, 0, []string{":5:5: note: "}, nil},
+		{"check hazards", []string{"check", file(t, hazard)}, 1, []string{":17:16: hazard: version 2 cannot carry advert_int 1.5"}, nil},
+		{"check errors", []string{"check", file(t, broken)}, 2, []string{`:16:5: error: unknown word "pirority"`, ":25:9: error: "}, nil},
+		{"check missing", []string{"check", nowhere}, 2, []string{nowhere + ": error: ", "cannot be read: no such file or directory"}, nil},
+		{"run broken", []string{"run", "-f", file(t, broken), "--runtime-dir", nowhere}, 2, nil,
+			[]string{`:16:5: error: unknown word "pirority"`, "did you mean priority?", ":25:9: error: "}},
+		{"run missing", []string{"run", "-f", nowhere, "--runtime-dir", nowhere}, 2, nil, []string{"cannot be read: no such file or directory"}},
+		{"run loudly", []string{"run", "--log-level", "loud"}, 2, nil, []string{"--log-level: "}},
+		{"status of nobody", []string{"status", "--runtime-dir", nowhere}, 3, nil, []string{"standfast is not running in " + nowhere}},
+		{"why of nobody", []string{"why", "VI_0", "--json", "--runtime-dir", nowhere}, 3, nil, []string{"standfast is not running"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var out, complaints bytes.Buffer
+			if got := run(test.args, &out, &complaints); got != test.status {
+				t.Errorf("exit status %d, want %d", got, test.status)
+			}
+			wantIn(t, "output", out.String(), test.out)
+			wantIn(t, "complaints", complaints.String(), test.err)
+			if _, err := os.Stat(nowhere); err == nil {
+				t.Error("the runtime directory was made for nothing")
+			}
+		})
+	}
+}
+
+// wantIn checks that a text has all parts, and is empty when there are none.
+func wantIn(t *testing.T, what, text string, parts []string) {
+	t.Helper()
+	if len(parts) == 0 && text != "" {
+		t.Errorf("unexpected %s: %s", what, text)
+	}
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("no %q in the %s: %s", part, what, text)
+		}
+	}
+}
+
+// TestRelativeFile: complaints name the file as an editor finds it from anywhere.
+func TestRelativeFile(t *testing.T) {
+	name := file(t, "x")
+	t.Chdir(filepath.Dir(name))
+	var out, complaints bytes.Buffer
+	run([]string{"check", "x.conf"}, &out, &complaints)
+	wantIn(t, "output", out.String(), []string{name + `:1:1: error: unknown word "x" at the top level`})
+}
+
+// TestMissingRight runs the program on a thread that has lost the right to
+// change the network for good.
+func TestMissingRight(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root has rights to lose")
+	}
+	name, dir := file(t, story()), t.TempDir()
+	type outcome struct {
+		text []byte
+		err  error
+	}
+	ended := make(chan outcome)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		const dropFromBoundingSet, netAdmin = 24, 12 // prctl(2), capabilities(7)
+		if _, _, failed := syscall.RawSyscall(syscall.SYS_PRCTL, dropFromBoundingSet, netAdmin, 0); failed != 0 {
+			ended <- outcome{err: failed}
+			return
+		}
+		c := exec.Command("/proc/self/exe", "run", "-f", name, "--runtime-dir", dir)
+		c.Env = append(os.Environ(), "STANDFAST_AS_PROGRAM=1")
+		text, err := c.CombinedOutput()
+		ended <- outcome{text, err}
+	}()
+	o := <-ended
+	var failed *exec.ExitError
+	if !errors.As(o.err, &failed) || failed.ExitCode() != 1 {
+		t.Errorf("ended with %v", o.err)
+	}
+	wantIn(t, "complaints", string(o.text), []string{"missing CAP_NET_ADMIN", "run standfast as root", "AmbientCapabilities"})
+}
