@@ -98,20 +98,35 @@ func sniff(t *testing.T, h *hwtest.Host) *hwtest.Sniffer {
 	return s
 }
 
-// answered asks for an address each 2 ms for up to the given time and returns the first answer.
+// answered asks for an address each 2 ms for up to the given time and returns the first answer. It waits for the answers to its
+// other questions too, so that what is heard afterwards answers a later question.
 func answered(t *testing.T, s *hwtest.Sniffer, addr netip.Addr, within time.Duration) (hwtest.ARP, bool) {
 	t.Helper()
 	s.Take()
-	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		check(t, s.Ask(addr))
+	var answers []hwtest.ARP
+	asked := 0
+	take := func() {
 		for _, m := range s.Take() {
 			if m.Reply && m.Sender == addr {
-				return m, true
+				answers = append(answers, m)
 			}
 		}
 	}
-	return hwtest.ARP{}, false
+	for deadline := time.Now().Add(within); len(answers) == 0 && time.Now().Before(deadline); take() {
+		check(t, s.Ask(addr))
+		asked++
+		time.Sleep(2 * time.Millisecond)
+	}
+	if len(answers) == 0 {
+		return hwtest.ARP{}, false
+	}
+	for deadline := time.Now().Add(overdue); len(answers) < asked && time.Now().Before(deadline); take() {
+		time.Sleep(time.Millisecond)
+	}
+	return answers[0], true
 }
+
+const overdue = time.Second // an answer that has not come by then is lost
 
 const brief = 150 * time.Millisecond // how long a silence is listened to
 
@@ -226,7 +241,7 @@ func TestPowerOff(t *testing.T) {
 		check(t, err)
 		dark, err := bed.a.PowerOff(nil)
 		check(t, err)
-		if m, ok := answered(t, s, vip.Addr(), brief); ok && m.At.After(dark.Add(5*time.Millisecond)) {
+		if m, ok := answered(t, s, vip.Addr(), brief); ok {
 			t.Errorf("an answer %v after the power went", m.At.Sub(dark))
 		}
 		if _, err := events.Await(dark, patience, carrier(bed.b.Port("p4p1"), false)); err != nil {
@@ -278,8 +293,8 @@ func TestPause(t *testing.T) {
 	}
 	start := time.Now()
 	bed.a.Pause()
-	if m, ok := answered(t, s, vip.Addr(), brief); ok && m.At.After(start.Add(5*time.Millisecond)) {
-		t.Error("a paused router answered")
+	if m, ok := answered(t, s, vip.Addr(), brief); ok {
+		t.Errorf("a paused router answered: %+v", m)
 	}
 	if reaches(t, bed.a.Port("p4p1"), bed.b.Port("p4p1"), brief) {
 		t.Error("a paused router sends")

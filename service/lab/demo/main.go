@@ -111,8 +111,9 @@ func (p plan) narrated(story lab.Story) (lab.Outcome, error) {
 		return o, err
 	}
 	for i, why := range o.Why {
-		for line := range strings.Lines(why) {
-			fmt.Printf("    %c says      %s", 'A'+i, line)
+		present, _, _ := strings.Cut(why, "\n\n") // what follows is how it came there
+		for line := range strings.Lines(present) {
+			fmt.Printf("    %c says      %s\n", 'A'+i, strings.TrimSuffix(line, "\n"))
 		}
 	}
 	complaints := o.Complaints()
