@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"standfast/hw/address"
 	"standfast/hw/port"
 	"standfast/vrrp"
+	"standfast/vrrp/node"
 )
 
 // pairFile is a router of the pair: adverts on a cable, VIPs on two LANs.
@@ -316,6 +319,78 @@ func TestStuckActor(t *testing.T) {
 		wantState(t, b, vrrp.Master)
 		wantHolds(t, p.b, "192.0.2.1/24", "198.51.100.1/24")
 		ended()
+	})
+}
+
+// stuckWriter is a log daemon that has stopped reading.
+type stuckWriter chan struct{}
+
+func (w stuckWriter) Write([]byte) (int, error) {
+	<-w
+	return 0, io.ErrClosedPipe
+}
+
+// A log that nobody reads delays nothing, however much there is to say.
+func TestStuckJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		stuck := make(stuckWriter)
+		written := newJournal(stuck, slog.LevelDebug, 2)
+		end := background(written.Run)
+		p.b.logger = written.Logger()
+		_, b, ended := p.steady(t)
+		p.a.powerOff()
+		time.Sleep(60 * time.Millisecond)
+		synctest.Wait()
+		wantState(t, b, vrrp.Master)
+		wantHolds(t, p.b, "192.0.2.1/24", "198.51.100.1/24")
+		if written.Dropped() == 0 {
+			t.Error("the journal dropped nothing: it was not stuck")
+		}
+		ended()
+		end()
+		close(stuck)
+	})
+}
+
+// Adverts that wait in the queue are heard before a silence is announced.
+func TestQueuedAdvertIsNoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		loaded, _, err := load(p.b.edges().files, "/etc/standfast.conf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newService(Options{}, p.b.edges(), outlets{log: discard(), supervisor: p.b, scripts: p.b}, loaded)
+		states, _ := s.edges.ports.Snapshot()
+		s.book.apply(port.Change{Resync: true, States: states})
+		s.follow()
+		s.step(s.book.portsRead(s.plan.ports()))
+		advert := func() stamped {
+			a := s.plan.node.Instances[0].VRRP.Advert(100)
+			src, dst := netip.MustParseAddr("10.255.0.1"), netip.MustParseAddr("224.0.0.18")
+			payload, err := a.Append(nil, src, dst)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return stamped{at: s.edges.now(), event: node.Frame{
+				Port: "cable", MAC: node.MAC{2, 9}, Src: src, Dst: dst, TTL: 255, Payload: payload,
+			}}
+		}
+		for range 10 {
+			s.frames <- advert()
+			time.Sleep(3 * time.Second) // the loop is held up; the master-down interval is 3.8 s
+			s.expire()
+		}
+		if got := s.brain.Status().Instances[0].State; got != vrrp.Backup {
+			t.Errorf("the router is %v though an advert came every three seconds", got)
+		}
+		s.frames <- advert()
+		time.Sleep(5 * time.Second)
+		s.expire()
+		if got := s.brain.Status().Instances[0].Doubt; got == "" {
+			t.Error("five seconds of silence raise no doubt")
+		}
 	})
 }
 

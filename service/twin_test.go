@@ -68,6 +68,7 @@ type twinHost struct {
 	signals   chan os.Signal
 	files     fstest.MapFS
 	log       *lines
+	logger    *slog.Logger // in place of log, if set
 	posted    []string
 	statuses  []string
 }
@@ -625,6 +626,9 @@ func (h *twinHost) run(t *testing.T) (s *service, ended func() error) {
 			return a
 		},
 	}))
+	if h.logger != nil {
+		log = h.logger
+	}
 	s = newService(Options{File: "/etc/standfast.conf"}, h.edges(), outlets{log: log, supervisor: h, scripts: h}, p)
 	s.complain(complaints)
 	done := make(chan error, 1)
