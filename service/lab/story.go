@@ -30,6 +30,7 @@ const TakeoverBound = 60 * time.Millisecond
 
 const (
 	streamEvery      = 10 * time.Millisecond
+	prelude          = 500 * time.Millisecond // of packets before the first act
 	takeoverPatience = 8 * time.Second // twice the master-down interval: who does not serve by then never will
 )
 
@@ -39,7 +40,7 @@ type Outcome struct {
 	Daemon Daemon
 	Acts   []Act
 	Line   hwtest.Timeline // from the first act to the end
-	Losses hwtest.Losses   // of a client of the first LAN that asks the VIP each 10 ms, from the first act to the end
+	Losses hwtest.Losses   // of a client of the first LAN that asks the VIP each 10 ms, from shortly before the first act to the end
 
 	// Of stories a and d: how long after the MASTER's power was gone (a: after the carrier dropped) B served, and the error
 	// where it did not.
@@ -107,8 +108,11 @@ func (p *Pair) tell(story Story, d Daemon, watch time.Duration, narrate Narrator
 	if err != nil {
 		return outcome, err
 	}
+	err = t.watch(prelude)
 	start := time.Now()
-	err = t.play(watch)
+	if err == nil {
+		err = t.play(watch)
+	}
 	outcome.Losses = stream.Stop()
 	outcome.Line = t.observer.Stop().Between(start, time.Time{})
 	for i, m := range p.Members() {

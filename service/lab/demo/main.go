@@ -130,11 +130,12 @@ func (p plan) narrated(story lab.Story) (lab.Outcome, error) {
 func (p plan) yardstick(rows []row) {
 	fmt.Printf("\nthe same stories, told to %s\n", p.keepalived)
 	silent := func(time.Time, string) {}
+	watch := max(p.watch, lab.MasterDown+2*time.Second) // less would hide the second master
 	for i, story := range p.stories {
 		var wait sync.WaitGroup
 		r := &rows[i]
-		wait.Go(func() { r.def, r.defErr = lab.Tell(story, lab.Keepalived(p.keepalived, false), p.watch, silent) })
-		wait.Go(func() { r.dont, r.err = lab.Tell(story, lab.Keepalived(p.keepalived, true), p.watch, silent) })
+		wait.Go(func() { r.def, r.defErr = lab.Tell(story, lab.Keepalived(p.keepalived, false), watch, silent) })
+		wait.Go(func() { r.dont, r.err = lab.Tell(story, lab.Keepalived(p.keepalived, true), watch, silent) })
 		wait.Wait()
 	}
 }
