@@ -110,7 +110,7 @@ func TestMissingRight(t *testing.T) {
 	}
 	ended := make(chan outcome)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		runtime.LockOSThread()                       // and never unlocked: the thread ends with the goroutine
 		const dropFromBoundingSet, netAdmin = 24, 12 // prctl(2), capabilities(7)
 		if _, _, failed := syscall.RawSyscall(syscall.SYS_PRCTL, dropFromBoundingSet, netAdmin, 0); failed != 0 {
 			ended <- outcome{err: failed}
