@@ -263,7 +263,7 @@ func PrintStatus(ctx context.Context, w io.Writer, runtimeDir string, asJSON boo
 	if asJSON {
 		return d.Healthy, printJSON(w, text)
 	}
-	return d.Healthy, d.print(w)
+	return d.Healthy, d.print(w, time.Local)
 }
 
 // printJSON prints a document as it came, fields of a later version included.
@@ -276,15 +276,16 @@ func printJSON(w io.Writer, text []byte) error {
 	return err
 }
 
-func (d StatusDocument) print(w io.Writer) error {
+// print writes the document for a person, with its moments in the given zone.
+func (d StatusDocument) print(w io.Writer, zone *time.Location) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "standfast %s, running since %s (%s), %s\n", cmp.Or(d.Node.Version, "of unknown version"),
-		clockTime(d.Node.Started), age(d.Node.Time, d.Node.Started), d.Node.Config)
+		clockTime(d.Node.Started, zone), age(d.Node.Time, d.Node.Started), d.Node.Config)
 	for _, p := range d.Problems {
 		fmt.Fprintf(&b, "! %s\n", p)
 	}
 	for _, i := range d.Instances {
-		i.print(&b, d.Node.Time)
+		i.print(&b, d.Node.Time, zone)
 	}
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "\nPORT\tROLES\tCARRIER\tDRIVER\tREMARKS\n")
@@ -298,8 +299,8 @@ func (d StatusDocument) print(w io.Writer) error {
 	return err
 }
 
-func (i InstanceDocument) print(b *strings.Builder, now time.Time) {
-	fmt.Fprintf(b, "\n%s  %s since %s (%s)\n", i.Name, i.State, clockTime(i.Since), age(now, i.Since))
+func (i InstanceDocument) print(b *strings.Builder, now time.Time, zone *time.Location) {
+	fmt.Fprintf(b, "\n%s  %s since %s (%s)\n", i.Name, i.State, clockTime(i.Since, zone), age(now, i.Since))
 	fmt.Fprintf(b, "    priority %d", i.Priority)
 	if i.EffectivePriority != i.Priority {
 		fmt.Fprintf(b, ", in force %d", i.EffectivePriority)
@@ -341,7 +342,9 @@ func (p PortDocument) remarks() string {
 }
 
 // clockTime is a moment as people on call compare it with their logs.
-func clockTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+func clockTime(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format("2006-01-02 15:04:05")
+}
 
 // age is how long ago a moment was, in words.
 func age(now, then time.Time) string {

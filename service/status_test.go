@@ -60,14 +60,6 @@ func told() Snapshot {
 	return s
 }
 
-// inUTC has local times be those of Greenwich.
-func inUTC(t *testing.T) {
-	t.Helper()
-	local := time.Local
-	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = local })
-}
-
 // served answers from a snapshot, and returns the runtime directory to ask in.
 func served(t *testing.T, s Snapshot) string {
 	t.Helper()
@@ -76,11 +68,9 @@ func served(t *testing.T, s Snapshot) string {
 }
 
 func TestPrintStatus(t *testing.T) {
-	inUTC(t)
 	var b bytes.Buffer
-	healthy, err := PrintStatus(t.Context(), &b, served(t, told()), false)
-	if err != nil || healthy {
-		t.Errorf("healthy %v, %v", healthy, err)
+	if err := statusDocument(told()).print(&b, time.UTC); err != nil {
+		t.Fatal(err)
 	}
 	want := `standfast 0, running since 2026-11-22 18:00:00 (1 h 0 min), /etc/x.conf
 ! VI_6 is in FAULT
@@ -110,14 +100,21 @@ p6p1                     missing     -       -
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	b.Reset()
+	healthy, err := PrintStatus(t.Context(), &b, served(t, told()), false)
+	if err != nil || healthy || len(b.String()) != len(want) {
+		t.Errorf("asked: healthy %v, %v, %s", healthy, err, b.String())
+	}
 }
 
 func TestPrintWhy(t *testing.T) {
-	inUTC(t)
-	dir := served(t, told())
-	var b bytes.Buffer
-	if err := PrintWhy(t.Context(), &b, dir, "", false); err != nil {
-		t.Fatal(err)
+	document := func(only string) string {
+		d, err := whyDocument(told(), only)
+		var b bytes.Buffer
+		if err := errors.Join(err, d.print(&b, time.UTC)); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
 	}
 	sentence := told().Status.Instances[0].Reason
 	want := `VI_0 is MASTER since 2026-11-22 18:59:00 (1 min 0 s).
@@ -142,16 +139,17 @@ VI_6 is FAULT since 2026-11-22 18:30:00 (30 min 0 s).
     2026-11-22 18:30:00.000  BACKUP → FAULT
         p1p1: no carrier.
 `
-	if diff := cmp.Diff(want, b.String()); diff != "" {
+	if diff := cmp.Diff(want, document("")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	b.Reset()
-	if err := PrintWhy(t.Context(), &b, dir, "VI_6", false); err != nil {
-		t.Fatal(err)
-	}
 	_, six, _ := strings.Cut(want, "started.\n\n")
-	if diff := cmp.Diff(six, b.String()); diff != "" {
+	if diff := cmp.Diff(six, document("VI_6")); diff != "" {
 		t.Errorf("of one instance (-want +got):\n%s", diff)
+	}
+	dir := served(t, told())
+	var b bytes.Buffer
+	if err := PrintWhy(t.Context(), &b, dir, "", false); err != nil || len(b.String()) != len(want) {
+		t.Errorf("asked: %v, %s", err, b.String())
 	}
 	if err := PrintWhy(t.Context(), &b, dir, "VI_7", true); err == nil || !strings.Contains(err.Error(), "only VI_0, VI_6") {
 		t.Errorf("of an unknown instance: %v", err)

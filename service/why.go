@@ -84,27 +84,28 @@ func PrintWhy(ctx context.Context, w io.Writer, runtimeDir, instance string, asJ
 	if err := json.Unmarshal(text, &d); err != nil {
 		return fmt.Errorf("the service answers in another form than this version understands: %w", err)
 	}
-	return d.print(w)
+	return d.print(w, time.Local)
 }
 
 // shownTransitions is how many changes of state are told to a person; the rest
 // is in the JSON.
 const shownTransitions = 10
 
-func (d WhyDocument) print(w io.Writer) error {
+// print writes the document for a person, with its moments in the given zone.
+func (d WhyDocument) print(w io.Writer, zone *time.Location) error {
 	var b strings.Builder
 	for n, i := range d.Instances {
 		if n > 0 {
 			b.WriteByte('\n')
 		}
-		i.print(&b, d.Time)
+		i.print(&b, d.Time, zone)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func (i WhyInstance) print(b *strings.Builder, now time.Time) {
-	fmt.Fprintf(b, "%s is %s since %s (%s).\n", i.Name, i.State, clockTime(i.Since), age(now, i.Since))
+func (i WhyInstance) print(b *strings.Builder, now time.Time, zone *time.Location) {
+	fmt.Fprintf(b, "%s is %s since %s (%s).\n", i.Name, i.State, clockTime(i.Since, zone), age(now, i.Since))
 	explain(b, "    ", i.Reason, i.Verdict)
 	if i.Doubt != "" {
 		fmt.Fprintf(b, "    In doubt: %s.\n", i.Doubt)
@@ -117,7 +118,7 @@ func (i WhyInstance) print(b *strings.Builder, now time.Time) {
 	}
 	b.WriteString("\n    How it came there, the latest first:\n")
 	for _, t := range i.Transitions[:min(shownTransitions, len(i.Transitions))] {
-		fmt.Fprintf(b, "    %s  %s → %s\n", t.Time.Local().Format("2006-01-02 15:04:05.000"), t.From, t.To)
+		fmt.Fprintf(b, "    %s  %s → %s\n", t.Time.In(zone).Format("2006-01-02 15:04:05.000"), t.From, t.To)
 		explain(b, "        ", t.Reason, t.Verdict)
 	}
 }
