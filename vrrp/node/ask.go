@@ -148,14 +148,14 @@ func (t *target) expire(now vrrp.Instant) {
 // carry no mark of what they answer; in doubt they are taken for the weaker
 // proof: a living host that missed the broadcast is confirmed one round late,
 // while a cache that answered the broadcast is never taken for a host.
-func (t *target) match(now vrrp.Instant) (f form, rtt time.Duration, ok bool) {
+func (t *target) match(now vrrp.Instant) (q pending, ok bool) {
 	t.expire(now)
 	if len(t.pending) == 0 {
-		return 0, 0, false
+		return pending{}, false
 	}
-	q := t.pending[0]
+	q = t.pending[0]
 	t.pending = t.pending[1:]
-	return q.form, now.Sub(q.at), true
+	return q, true
 }
 
 // wait is how long a round waits for its answers.
@@ -275,11 +275,12 @@ func (n *Node) takeReply(p *port, e Heard) {
 	if t == nil {
 		return
 	}
-	f, rtt, ok := t.match(n.now)
+	q, ok := t.match(n.now)
 	if !ok {
 		return
 	}
-	p.learn(rtt)
+	f := q.form
+	p.learn(n.now.Sub(q.at))
 	if n.isControl(p, e.Sender) {
 		p.addProxy(e.MAC)
 		return
@@ -293,12 +294,13 @@ func (n *Node) takeReply(p *port, e Heard) {
 		n.witnessAnswered(p, t, f)
 		return
 	}
-	n.served(p, t, f, e.MAC)
+	n.served(p, t, q, e.MAC)
 }
 
 // served is told that somebody answered for a VIP. Whoever does so first while
 // the peer advertises is the peer; another who does so later is a stranger.
-func (n *Node) served(p *port, t *target, f form, mac MAC) {
+func (n *Node) served(p *port, t *target, asked pending, mac MAC) {
+	f := asked.form
 	fresh := n.vipPeerFresh(t.addr)
 	if fresh && (!p.learned || p.isPeer(mac)) {
 		p.addPeer(mac)
@@ -314,8 +316,8 @@ func (n *Node) served(p *port, t *target, f form, mac MAC) {
 		q.vipAnswered(p, t, f, mac)
 	}
 	for _, i := range n.instances {
-		if i.serves(p, t.addr) {
-			n.rival(i, p, t.addr, mac)
+		if i.serves(p, t.addr) && asked.at >= i.mastery.since {
+			n.rival(i, p, t.addr, mac) // an answer to an older question is about an older time
 		}
 	}
 }

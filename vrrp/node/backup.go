@@ -280,11 +280,12 @@ func (n *Node) ruleDeadline(i *instance, v verdict.Verdict) {
 		}
 		n.claim(i, v)
 	case verdict.ByContested:
-		if i.cfg.Contested == ContestedTake {
-			n.claim(i, v)
+		if i.cfg.Contested == ContestedHold {
+			n.hold(i, 0)
 			return
 		}
-		n.hold(i, 0)
+		n.claim(i, v)
+		i.mastery.insists = i.state() == vrrp.Master
 	case verdict.ActNone, verdict.Stay, verdict.TakeOver, verdict.Listen, verdict.Release,
 		verdict.Recant, verdict.Defend, verdict.Obey, verdict.Ask:
 		n.hold(i, 0)

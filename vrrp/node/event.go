@@ -81,11 +81,13 @@ type Neighbours struct {
 }
 
 // Installed answers Install: the VIPs and routes of the instance are in the
-// kernel, or Err says in one sentence why they are not.
+// kernel, or Err says in one sentence what is not and why. Serving says that
+// the VIPs at least are: a route that the kernel refuses is told, and no fault.
 type Installed struct {
-	Key  Key
-	Err  string
-	Took time.Duration
+	Key     Key
+	Serving bool
+	Err     string
+	Took    time.Duration
 }
 
 // Withdrawn answers Withdraw.

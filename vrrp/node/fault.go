@@ -84,6 +84,8 @@ func (n *Node) settleFaults(i *instance) {
 		n.endPartial(i, "every port that serves is in service again")
 	case i.partial && !n.mayBePartial(i):
 		n.endPartial(i, "no port is left to serve on")
+	case i.partial && state == vrrp.Backup:
+		n.endPartial(i, "another MASTER serves")
 	}
 }
 
@@ -94,7 +96,7 @@ func (n *Node) faultsOf(i *instance) []Fault {
 			faults = append(faults, f)
 		}
 	}
-	if i.kernel.failed {
+	if i.kernel.failed.ok {
 		faults = append(faults, Fault{Cause: CauseMutation, Culprit: "the kernel did not take the addresses: " + i.kernel.why})
 	}
 	if i.group != nil && i.group.faulty && len(faults) == 0 {
@@ -196,7 +198,7 @@ func (n *Node) beginPartial(i *instance) {
 }
 
 func (n *Node) endPartial(i *instance, why string) {
-	i.partial = false
+	i.partial, n.moved = false, true
 	n.note(i, Info, "partial service ends: "+why)
 	n.drive(i, vrrp.Reprioritized{Priority: i.cfg.VRRP.Priority})
 	if i.state() == vrrp.Master && len(i.faults) == 0 {

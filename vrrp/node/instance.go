@@ -237,16 +237,14 @@ func (n *Node) takeFrame(e Frame) {
 	if !ok || n.own(e.MAC) {
 		return
 	}
-	_, vrid, ok := vrrp.Peek(e.Payload)
-	if !ok {
-		return
-	}
+	_, vrid, _ := vrrp.Peek(e.Payload)
 	family := vrrp.IPv4
 	if e.Src.Is6() {
 		family = vrrp.IPv6
 	}
 	i := n.byKey[Key{Port: e.Port, VRID: vrid, Family: family}]
 	if i == nil {
+		n.unclaimed++
 		return
 	}
 	advert, check, remarks := vrrp.Receive(vrrp.Packet{Src: e.Src, Dst: e.Dst, TTL: e.TTL, Payload: e.Payload}, i.cfg.VRRP)

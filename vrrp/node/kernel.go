@@ -13,6 +13,10 @@ const (
 	// counts as unable to act, whatever the advert interval.
 	stuckMin = 2 * time.Second
 
+	// failureRest is how long a kernel that did not take the addresses is left
+	// alone before this router stands for election again.
+	failureRest = 30 * time.Second
+
 	defaultRepeat = 5
 )
 
@@ -21,7 +25,7 @@ type kernel struct {
 	holding   bool  // the VIPs are meant to be there
 	installed bool  // and the kernel said they are
 	pending   stamp // a change is under way since
-	failed    bool  // they could not be put there
+	failed    stamp // they could not be put there
 	why       string
 	renewed   stamp // the lease runs since
 	renewing  stamp
@@ -44,7 +48,7 @@ func (i *instance) patience() time.Duration { return max(i.cfg.VRRP.Interval, st
 
 func (n *Node) install(i *instance) {
 	k := &i.kernel
-	k.holding, k.installed = true, false
+	k.holding, k.installed, k.why = true, false, ""
 	k.renewed.set(n.now)
 	if !k.pending.ok {
 		k.pending.set(n.now)
@@ -81,13 +85,15 @@ func (n *Node) takeInstalled(e Installed) {
 		return
 	}
 	k := &i.kernel
-	if e.Err != "" {
+	if e.Err != "" && e.Err != k.why {
 		n.note(i, Alarm, "the kernel did not take all addresses and routes: "+e.Err)
-		k.why = e.Err
+	}
+	k.why = e.Err
+	if !e.Serving {
 		return // pending stays: what is not there by then is a fault
 	}
 	first := !k.installed
-	k.installed, k.failed, k.pending = true, false, stamp{}
+	k.installed, k.pending = true, stamp{}
 	if !first || i.state() != vrrp.Master {
 		return
 	}
@@ -109,7 +115,7 @@ func (n *Node) takeWithdrawn(e Withdrawn) {
 		n.note(i, Alarm, "the kernel did not give back all addresses and routes: "+e.Err)
 		return
 	}
-	i.kernel.pending, i.kernel.failed = stamp{}, false
+	i.kernel.pending = stamp{}
 }
 
 // takeDeleted repairs: what somebody else removed comes back, and the segments
@@ -168,10 +174,13 @@ func (n *Node) settleKernel(i *instance) {
 	if k.installed && l > 0 && n.now.Sub(k.renewed.at) >= l/2 {
 		n.renew(i, l)
 	}
-	if !k.holding || k.installed || !k.pending.ok || k.failed || n.now.Sub(k.pending.at) < i.patience() {
+	if k.failed.ok && !k.pending.ok && !k.failed.within(n.now, failureRest) {
+		k.failed, k.why, n.moved = stamp{}, "", true // worth another try
+	}
+	if !k.holding || k.installed || !k.pending.ok || n.now.Sub(k.pending.at) < i.patience() {
 		return
 	}
-	k.failed = true
+	k.failed.set(n.now)
 	if k.why == "" {
 		k.why = "no answer within " + i.patience().String()
 	}

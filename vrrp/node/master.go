@@ -31,6 +31,7 @@ type mastery struct {
 	heard    stamp // first advert of a running exchange
 	heardEnd stamp // its last
 
+	insists   bool // by policy: the VIP was known to be served by another
 	contested bool
 	askAt     vrrp.Instant // when the contest asks its full burst
 	asked     bool
@@ -112,7 +113,7 @@ func (n *Node) askForRivals(i *instance) {
 		old = old && n.youth(i, s) == verdict.YouthOld
 		q := inquiry{turn: int(n.now.Sub(m.since) / max(pause, time.Millisecond))}
 		t := n.pickVIP(&q, i, s.port)
-		n.question(s.port, t, broadcast, false)
+		n.question(s.port, t, broadcast, true)
 		if s.witnessed.ok {
 			continue
 		}
@@ -195,6 +196,9 @@ func (r *rivalry) add(vip netip.Addr) {
 func (n *Node) settleRival(i *instance) {
 	m := &i.mastery
 	n.forgetRivals(i)
+	if m.insists && !n.exchanging(i) {
+		return
+	}
 	if len(m.rivals) == 0 && !m.contested && !n.exchanging(i) {
 		return
 	}

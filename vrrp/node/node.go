@@ -31,6 +31,10 @@ import (
 // changed under it: a member moves its group, the group moves its members.
 const passes = 4
 
+// grain is the shortest time to the next deadline. What was due has been looked
+// at in this step; looking again in the same moment would change nothing.
+const grain = time.Millisecond
+
 // Node is the brain of one router. It is not safe for concurrent use.
 type Node struct {
 	now  vrrp.Instant
@@ -43,7 +47,7 @@ type Node struct {
 	byName    map[Port]*port
 	groups    []*group
 	inquiries []*inquiry
-	bursts    uint64
+	unclaimed uint64 // adverts for no instance of ours
 
 	due      vrrp.Instant // what Deadline promised after the last step
 	hasDue   bool
@@ -204,7 +208,7 @@ func (n *Node) nextDeadline() (vrrp.Instant, bool) {
 	for _, p := range n.ports {
 		p.deadlines(n.now, &d)
 	}
-	return d.at, d.ok
+	return max(d.at, n.now.Add(grain)), d.ok
 }
 
 // deadline collects the earliest of several moments.

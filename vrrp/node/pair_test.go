@@ -53,6 +53,7 @@ type box struct {
 	dead       bool                        // says and hears nothing, runs nothing
 	paused     bool                        // the kernel answers, the brain does not run
 	deaf       map[Port]bool
+	refuse     string        // what the kernel says to every change
 	slow       time.Duration // how long the kernel takes for a change
 	state      map[Key]vrrp.State
 	moves      []Transition
@@ -360,8 +361,12 @@ func (b *box) own(k Key, lease time.Duration, without []Port) {
 }
 
 func (b *box) install(a Install) {
+	if b.refuse != "" {
+		b.tell(Installed{Key: a.Key, Err: b.refuse, Took: b.slow})
+		return
+	}
 	b.own(a.Key, a.Lease, a.Without)
-	b.tell(Installed{Key: a.Key, Took: b.slow})
+	b.tell(Installed{Key: a.Key, Serving: true, Took: b.slow})
 }
 
 func (b *box) withdraw(k Key) {

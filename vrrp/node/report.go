@@ -26,8 +26,11 @@ func (n *Node) instanceDeadlines(i *instance, d *deadline) {
 		d.want(at)
 	}
 	k := &i.kernel
-	if k.pending.ok && !k.failed {
-		d.want(k.pending.at.Add(i.patience()))
+	if at := k.pending.at.Add(i.patience()); k.pending.ok && at > n.now {
+		d.want(at)
+	}
+	if k.failed.ok && !k.pending.ok {
+		d.want(k.failed.at.Add(failureRest + 1))
 	}
 	if l := i.lease(); k.installed && l > 0 {
 		d.want(k.renewed.at.Add(l / 2))
@@ -77,7 +80,7 @@ func (n *Node) masterDeadlines(i *instance, d *deadline) {
 
 // Status returns a copy of the present state.
 func (n *Node) Status() Status {
-	s := Status{Now: n.now}
+	s := Status{Now: n.now, Unclaimed: n.unclaimed}
 	for _, i := range n.instances {
 		s.Instances = append(s.Instances, n.instanceStatus(i))
 	}

@@ -157,6 +157,8 @@ func TestContestedTakeClaimsAtTheDeadline(t *testing.T) {
 	if took < 2*time.Second || took > 4*time.Second {
 		t.Errorf("claimed after %v, want the master-down deadline", took)
 	}
+	w.run(20 * time.Second)
+	w.want("and insists", b.serves())
 }
 
 func TestSeveralRoutersWaitForTheDeadline(t *testing.T) {
@@ -233,7 +235,7 @@ func TestStuckKernelIsAFault(t *testing.T) {
 	faults := a.n.Status().Instances[0].Faults
 	w.want("and says why", len(faults) == 1 && faults[0].Cause == CauseMutation)
 	w.run(time.Minute)
-	w.want("and does not claim again", a.is(vrrp.Fault))
+	w.want("and does not claim again while a change is stuck", a.is(vrrp.Fault))
 }
 
 func TestSlowKernelIsNoFault(t *testing.T) {
@@ -432,4 +434,37 @@ func TestDeterminism(t *testing.T) {
 			t.Fatalf("step %d at %v, %T: %v, then %v", k, x.at, x.e, said[k], out)
 		}
 	}
+}
+
+func TestRefusedRouteIsNoFault(t *testing.T) {
+	w, a, _ := newStory(t)
+	k := a.cfg.Instances[0].Key()
+	a.tell(Deleted{Key: k})
+	for range 5 {
+		a.tell(Installed{Key: k, Serving: true, Err: "route 198.51.100.0/24: network is unreachable"})
+	}
+	w.run(10 * time.Second)
+	w.want("A serves on", a.serves() && a.is(vrrp.Master))
+	alarms := 0
+	for _, n := range a.notes {
+		if strings.Contains(n.Text, "unreachable") {
+			alarms++
+		}
+	}
+	w.want("and said it once", alarms == 1)
+}
+
+func TestRefusedAddressRestsBeforeAnotherTry(t *testing.T) {
+	w := newPair(t)
+	a := w.add("A", story(100))
+	a.refuse = "permission denied"
+	a.start()
+	w.run(20 * time.Second)
+	w.want("A is FAULT", a.is(vrrp.Fault))
+	moves := len(a.moves)
+	w.run(10 * time.Second)
+	w.want("and rests", len(a.moves) == moves)
+	a.refuse = ""
+	w.run(40 * time.Second)
+	w.want("then serves", a.serves() && a.is(vrrp.Master))
 }

@@ -13,6 +13,7 @@ type Status struct {
 	Now       vrrp.Instant
 	Instances []InstanceStatus
 	Ports     []PortStatus
+	Unclaimed uint64 // adverts of a virtual router that no instance here has
 }
 
 // InstanceStatus describes one instance.
