@@ -25,7 +25,7 @@ type wish struct {
 	// everything is set again, whatever the actor believes.
 	delta bool
 	// done makes the answer; nil if nobody waits for one.
-	done func(err string, took time.Duration) answer
+	done func(err error, took time.Duration) answer
 }
 
 // answer is what an actor tells the loop when a wish has been carried out:
@@ -183,15 +183,11 @@ func (a *actor) carryOut(w wish) {
 	if errors.Is(err, errSuperseded) {
 		return
 	}
-	text := ""
-	if err != nil {
-		text = err.Error()
-		if a.persistent {
-			a.failed[w.key] = w
-		}
+	if err != nil && a.persistent {
+		a.failed[w.key] = w
 	}
 	if w.done != nil {
-		said := w.done(text, a.now()-begun)
+		said := w.done(err, a.now()-begun)
 		said.failed = err != nil
 		a.answer(said)
 	}
@@ -306,7 +302,7 @@ func (m *mutator) set(k kernel, w wish, had inventory, dropped []address.VIP, no
 		}
 		held := m.holdings.lock(v)
 		held.present = true
-		note(k.SetVIP(v, w.lease))
+		note(unserved(k.SetVIP(v, w.lease)))
 		held.unlock()
 	}
 	for _, r := range w.routes {
@@ -321,6 +317,30 @@ func (m *mutator) set(k kernel, w wish, had inventory, dropped []address.VIP, no
 		note(k.SetRoute(r))
 	}
 	return nil
+}
+
+// notServed marks a failure that leaves a VIP out of the kernel, apart from
+// one that leaves out a route: only the first keeps a router from serving.
+type notServed struct{ error }
+
+func (e notServed) Unwrap() error { return e.error }
+
+func unserved(err error) error {
+	if err == nil {
+		return nil
+	}
+	return notServed{err}
+}
+
+// serving says that whatever failed, every VIP is in the kernel.
+func serving(err error) bool { return !errors.As(err, new(notServed)) }
+
+// sentence is what the brain is told of an error; nothing for none.
+func sentence(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // elsewhere says whether another instance has put the same thing there; the

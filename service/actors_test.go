@@ -170,8 +170,8 @@ func newActors(t *testing.T, h *twinHost) (mutations, leases *mailbox, answers c
 }
 
 func asked(w wish) wish {
-	w.done = func(err string, took time.Duration) answer {
-		return answer{key: w.key, event: node.Installed{Key: w.key, Err: err, Took: took}}
+	w.done = func(err error, took time.Duration) answer {
+		return answer{key: w.key, event: node.Installed{Key: w.key, Serving: serving(err), Err: sentence(err), Took: took}}
 	}
 	return w
 }

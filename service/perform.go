@@ -145,8 +145,8 @@ func (s *service) install(a node.Install) {
 	s.held[a.Key] = tenure{lease: a.Lease, without: a.Without}
 	serial := s.requested(a.Key, true)
 	w := s.wishFor(a.Key)
-	w.done = func(err string, took time.Duration) answer {
-		return answer{key: a.Key, serial: serial, event: node.Installed{Key: a.Key, Err: err, Took: took}}
+	w.done = func(err error, took time.Duration) answer {
+		return answer{key: a.Key, serial: serial, event: node.Installed{Key: a.Key, Serving: serving(err), Err: sentence(err), Took: took}}
 	}
 	s.mutations.put(w)
 }
@@ -156,8 +156,8 @@ func (s *service) withdraw(a node.Withdraw) {
 	serial := s.requested(a.Key, false)
 	// A renewal that is still waiting, or half done, ends here.
 	s.leases.put(wish{key: a.Key})
-	s.mutations.put(wish{key: a.Key, done: func(err string, took time.Duration) answer {
-		return answer{key: a.Key, serial: serial, event: node.Withdrawn{Key: a.Key, Err: err, Took: took}}
+	s.mutations.put(wish{key: a.Key, done: func(err error, took time.Duration) answer {
+		return answer{key: a.Key, serial: serial, event: node.Withdrawn{Key: a.Key, Err: sentence(err), Took: took}}
 	}})
 }
 
@@ -169,8 +169,8 @@ func (s *service) renew(a node.Renew) {
 	held.lease = a.Lease
 	s.held[a.Key] = held
 	w := s.wishFor(a.Key)
-	w.done = func(err string, took time.Duration) answer {
-		return answer{key: a.Key, event: node.Renewed{Key: a.Key, Err: err, Took: took}}
+	w.done = func(err error, took time.Duration) answer {
+		return answer{key: a.Key, event: node.Renewed{Key: a.Key, Err: sentence(err), Took: took}}
 	}
 	s.leases.put(w)
 }
@@ -185,7 +185,7 @@ func (s *service) amend(key node.Key, delta bool, passes func(vipLine) bool) {
 	}
 	w := s.wishFor(key)
 	w.delta = delta
-	w.done = func(string, time.Duration) answer { return answer{key: key, announce: passes} }
+	w.done = func(error, time.Duration) answer { return answer{key: key, announce: passes} }
 	s.mutations.put(w)
 }
 

@@ -26,6 +26,7 @@ type kernel struct {
 	installed bool  // and the kernel said they are
 	pending   stamp // a change is under way since
 	failed    stamp // they could not be put there
+	refused   bool  // because the kernel said no, rather than nothing
 	why       string
 	renewed   stamp // the lease runs since
 	renewing  stamp
@@ -116,6 +117,9 @@ func (n *Node) takeWithdrawn(e Withdrawn) {
 		return
 	}
 	i.kernel.pending = stamp{}
+	if !i.kernel.refused {
+		i.kernel.failed = stamp{} // it was only stuck, and answers again
+	}
 }
 
 // takeDeleted repairs: what somebody else removed comes back, and the segments
@@ -181,6 +185,7 @@ func (n *Node) settleKernel(i *instance) {
 		return
 	}
 	k.failed.set(n.now)
+	k.refused = k.why != ""
 	if k.why == "" {
 		k.why = "no answer within " + i.patience().String()
 	}
