@@ -36,6 +36,12 @@ func delAddress(index int, prefix string) message {
 	return m
 }
 
+// unusable marks the address of a message as under duplicate address detection.
+func unusable(m message) message {
+	m.body[2] |= unix.IFA_F_TENTATIVE
+	return m
+}
+
 func up(index int, name string, addresses ...string) State {
 	s := State{Index: index, Name: name, Present: true, AdminUp: true, Carrier: CarrierUp}
 	for _, a := range addresses {
@@ -71,6 +77,8 @@ func TestTable(t *testing.T) {
 		{"the removal of a port nobody knew", nil, []message{delLink(2, "p1")}, Change{}},
 		{"an address", []State{up(2, "p1", a)}, []message{newAddress(2, b)}, Change{States: []State{up(2, "p1", a, b)}}},
 		{"an address renewed", []State{up(2, "p1", a)}, []message{newAddress(2, a)}, Change{}},
+		{"an address put to the test again", []State{up(2, "p1", a, b)}, []message{unusable(newAddress(2, a))}, Change{States: []State{up(2, "p1", b)}}},
+		{"an address that fails its test", []State{up(2, "p1")}, []message{unusable(newAddress(2, a)), unusable(delAddress(2, a))}, Change{}},
 		{"an address on no port", nil, []message{newAddress(2, a)}, Change{}},
 		{"an address lost", []State{up(2, "p1", a, b)}, []message{delAddress(2, a)},
 			Change{States: []State{up(2, "p1", b)}, Deleted: []AddressGone{gone(2, a)}}},
