@@ -215,8 +215,9 @@ func (d *decoder) completeFault(i *draft) {
 		d.hazard(i.Pos, "remove one of the two", "vrrp_instance %s has dont_track_primary, which means fault_prior serve, and fault_prior %v: the latter counts",
 			i.Name, i.Fault.Prior)
 	}
-	if l := i.Lease.Fixed; l > 0 && l <= i.Interval {
-		d.error(i.lease.pos, "write auto, or at least three times advert_int",
-			"vip_lease %v is no longer than advert_int %v s: addresses would vanish between renewals", i.lease.text, i.Interval.Seconds())
+	if l := i.Lease.Fixed; l > 0 && l < min(2*i.Interval, maxLease) {
+		d.hazard(i.lease.pos, "write auto, or three times advert_int",
+			"vip_lease %v is shorter than two advert_int of %v s: the kernel withdraws the addresses of a router that is merely slow",
+			i.lease.text, i.Interval.Seconds())
 	}
 }

@@ -180,7 +180,7 @@ type Witness struct {
 // Lease says how long the kernel keeps a virtual address that is no longer renewed. The zero value is "auto".
 type Lease struct {
 	Off   bool          // addresses stay for ever, as with keepalived
-	Fixed time.Duration // whole seconds, 1 … 3600; 0: derived from Interval
+	Fixed time.Duration // whole seconds, 1 … 14; 0: derived from Interval
 }
 
 // Garp says how often gratuitous ARP and unsolicited neighbour advertisements are sent.

@@ -253,6 +253,9 @@ func (d *decoder) faultWitness(s *statement, i *draft) {
 	}
 }
 
+// maxLease bounds vip_lease: the longer a lifetime, the later the kernel's timer fires.
+const maxLease = 14 * time.Second
+
 func (d *decoder) vipLease(s *statement, i *draft) {
 	if !d.arity(s, 1, 1) {
 		return
@@ -265,7 +268,7 @@ func (d *decoder) vipLease(s *statement, i *draft) {
 	case "off":
 		i.Lease = Lease{Off: true}
 	default:
-		if n, ok := d.number(w, 1, 3600); ok {
+		if n, ok := d.number(w, 1, int(maxLease/time.Second)); ok {
 			i.Lease = Lease{Fixed: time.Duration(n) * time.Second}
 		}
 	}
