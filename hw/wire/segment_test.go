@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"net"
@@ -53,10 +54,8 @@ func newSegment(t *testing.T) *segment {
 func (s *segment) plug() {
 	s.t.Helper()
 	s.do(func() error {
-		fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-		if node := os.Getenv(hwtest.TunVariable); err != nil && node != "" {
-			fd, err = unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-		}
+		node := cmp.Or(os.Getenv(hwtest.TunVariable), "/dev/net/tun")
+		fd, err := unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 		if err != nil {
 			return err
 		}

@@ -114,7 +114,8 @@ func (c *Conn) Send(src, dst netip.Addr, payload []byte) error {
 	return nil
 }
 
-// refused tells whether the IP layer will not send, for want of an address, a route or itself on that port, or for length.
+// refused tells whether the IP layer will not send: for want of an address, a route or itself on that port, or for length.
+// The rest, such as a firewall's EPERM or a full queue, is not to be got around.
 func refused(err error) bool {
 	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV) ||
 		errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EMSGSIZE)
@@ -147,7 +148,11 @@ func (c *Conn) sendPacket(src, dst netip.Addr, payload []byte) error {
 	to := &unix.SockaddrLinklayer{Protocol: networkOrder(etherType(dst)), Ifindex: c.index, Halen: 6}
 	mac := groupMAC(dst)
 	copy(to.Addr[:], mac[:])
-	return send(c.packetFD, b, nil, to, 0)
+	err := send(c.packetFD, b, nil, to, 0)
+	if errors.Is(err, unix.ENETDOWN) { // perhaps only the report, due once, that the port has been down
+		err = send(c.packetFD, b, nil, to, 0)
+	}
+	return err
 }
 
 // send is one sendmsg that never waits.

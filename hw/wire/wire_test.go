@@ -422,18 +422,21 @@ func (s *segment) plugQueue() {
 func TestMembership(t *testing.T) {
 	eachFamily(t, func(t *testing.T, s *segment, v family) {
 		s.address(v.ownPrefix)
-		member := func() bool {
+		listed := func(file, what string) bool {
 			var b []byte
 			s.do(func() (err error) {
-				b, err = os.ReadFile("/proc/thread-self/net/" + v.file)
+				b, err = os.ReadFile("/proc/thread-self/net/" + file)
 				return err
 			})
-			return strings.Contains(string(b), v.membership)
+			return strings.Contains(string(b), what)
 		}
 		check := func(when string, want bool) {
 			t.Helper()
-			if got := member(); got != want {
+			if got := listed(v.file, v.membership); got != want {
 				t.Errorf("%s: member is %v, want %v", when, got, want)
+			}
+			if got := listed("dev_mcast", fmt.Sprintf("%x", groupMAC(v.group))); got != want {
+				t.Errorf("%s: adapter passes the group on: %v, want %v", when, got, want)
 			}
 		}
 		check("before Open", false)
@@ -444,6 +447,14 @@ func TestMembership(t *testing.T) {
 		s.must(s.Kernel().LinkSetDown(s.link()))
 		s.must(s.Kernel().LinkSetUp(s.link()))
 		check("after down and up", true)
+		if v.number == 6 {
+			s.sysctl("net/ipv6/conf/"+s.name+"/disable_ipv6", "1")
+			if !listed("dev_mcast", fmt.Sprintf("%x", groupMAC(v.group))) {
+				t.Error("with IPv6 switched off the adapter keeps the group to itself")
+			}
+			s.sysctl("net/ipv6/conf/"+s.name+"/disable_ipv6", "0")
+			check("after IPv6 was switched off and on", true)
+		}
 		s.must(c.Close())
 		check("after Close", false)
 
