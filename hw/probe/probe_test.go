@@ -309,7 +309,8 @@ func TestPassesOver(t *testing.T) {
 		return append(append(append(append([]byte{}, dst[:]...), from[:]...), octets(t, kind)...), body...)
 	}
 	question := appendARP(nil, from, marker, ours)
-	talker.inject(ethernet([6]byte{2, 0, 0, 0, 0, 9}, "0806", question))  // to another station
+	talker.inject(ethernet([6]byte{2, 0, 0, 0, 0, 9}, "0806", question)) // to another station
+	talker.inject(ethernet([6]byte{2, 0, 0, 0, 0, 9}, "86dd", appendNS(nil, from, talker.linkLocal, vip6, true)))
 	talker.inject(ethernet(mac, "8100 0007 0806", question))              // on a VLAN that nobody has here
 	talker.inject(ethernet(mac, "0806", question[:arpLen-1]))             // cut off
 	talker.inject(ethernet(mac, "86dd", octets(t, "60000000 0000 3aff"))) // no header
