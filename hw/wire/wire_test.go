@@ -436,6 +436,7 @@ func TestSendRefuses(t *testing.T) {
 		}
 	}
 	for name, v := range families {
+		s.address(v.ownPrefix)
 		c := s.open(v)
 		if err := c.Send(v.own, v.group, make([]byte, 1500-v.headerLen)); err != nil {
 			t.Errorf("%s: an advert as long as the MTU: %v", name, err)
