@@ -3,7 +3,8 @@
 // It keeps two sockets. A raw socket, tied to the port, sends and holds the multicast membership. A packet socket with a
 // filter for IP protocol 112 receives: it stands before routing, reverse path filter and firewall, so that neither the loss
 // of the port's addresses nor any of those can deafen a router into believing that its peer is dead. The raw socket hears
-// the same adverts behind all of them and only counts; an advert heard by one socket alone tells what is in between.
+// the same adverts behind all of them and only counts; an advert heard by one socket alone tells what is in between. What
+// the IP layer refuses to send, for want of an address or because IPv6 is switched off, leaves by the packet socket.
 //
 // Both sockets are in the runtime's poller (mdlayher/socket), so a waiting Receive costs no thread and Close ends it without
 // a race for the descriptor number. Sending goes around the poller, which would wait for room in a full queue.
