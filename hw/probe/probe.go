@@ -194,7 +194,12 @@ func (c *Conn) Ask(q Question) error {
 	}
 	address := &unix.SockaddrLinklayer{Protocol: networkOrder(e.ethertype), Ifindex: c.index, Halen: 6}
 	copy(address.Addr[:], to[:])
-	if cerr := e.fd.Control(func(fd uintptr) { err = unix.Sendto(int(fd), frame, unix.MSG_DONTWAIT, address) }); cerr != nil {
+	if cerr := e.fd.Control(func(fd uintptr) {
+		err = unix.Sendto(int(fd), frame, unix.MSG_DONTWAIT, address)
+		if errors.Is(err, unix.ENETDOWN) { // perhaps only the report, due once, that the port has been down
+			err = unix.Sendto(int(fd), frame, unix.MSG_DONTWAIT, address)
+		}
+	}); cerr != nil {
 		err = fs.ErrClosed
 	}
 	if err != nil {

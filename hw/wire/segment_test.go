@@ -1,10 +1,12 @@
 package wire
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,12 +27,14 @@ type segment struct {
 	t     *testing.T
 	name  string
 	index int
+	mac   [6]byte
 	tap   *os.File
 }
 
 var (
-	portMAC = [6]byte{0x02, 0, 0x5e, 0x10, 0, 0x01}
-	peerMAC = [6]byte{0x02, 0, 0x5e, 0x10, 0, 0x02}
+	portMAC   = [6]byte{0x02, 0, 0x5e, 0x10, 0, 0x01}
+	peerMAC   = [6]byte{0x02, 0, 0x5e, 0x10, 0, 0x02}
+	secondMAC = [6]byte{0x02, 0, 0x5e, 0x10, 0, 0x03}
 )
 
 // newSegment makes a port that is up and has no address but its link-local one.
@@ -40,7 +44,7 @@ func newSegment(t *testing.T) *segment {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &segment{Namespace: router.Namespace(), t: t, name: "p4p1"}
+	s := &segment{Namespace: router.Namespace(), t: t, name: "p4p1", mac: portMAC}
 	// An address is usable at once, and the port says nothing of its own.
 	for _, name := range []string{"accept_dad", "router_solicitations"} {
 		s.sysctl("net/ipv6/conf/default/"+name, "0")
@@ -49,14 +53,20 @@ func newSegment(t *testing.T) *segment {
 	return s
 }
 
+// second makes another port in the same namespace, on a wire of its own.
+func (s *segment) second() *segment {
+	s.t.Helper()
+	other := &segment{Namespace: s.Namespace, t: s.t, name: "p4p2", mac: secondMAC}
+	other.plug()
+	return other
+}
+
 // plug makes the port.
 func (s *segment) plug() {
 	s.t.Helper()
 	s.do(func() error {
-		fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-		if node := os.Getenv(hwtest.TunVariable); err != nil && node != "" {
-			fd, err = unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-		}
+		node := cmp.Or(os.Getenv(hwtest.TunVariable), "/dev/net/tun")
+		fd, err := unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 		if err != nil {
 			return err
 		}
@@ -72,7 +82,7 @@ func (s *segment) plug() {
 		return nil
 	})
 	s.t.Cleanup(func() { s.tap.Close() })
-	s.must(s.Kernel().LinkSetHardwareAddr(s.link(), net.HardwareAddr(portMAC[:])))
+	s.must(s.Kernel().LinkSetHardwareAddr(s.link(), net.HardwareAddr(s.mac[:])))
 	s.index = s.link().Attrs().Index
 	s.must(s.Kernel().LinkSetUp(s.link()))
 }
@@ -101,12 +111,17 @@ func (s *segment) link() netlink.Link {
 	return link
 }
 
-// address gives the port an address.
+// address gives the port an address and waits until the kernel lets it be used.
 func (s *segment) address(prefix string) {
 	s.t.Helper()
 	a, err := netlink.ParseAddr(prefix)
 	s.must(err)
 	s.must(s.Kernel().AddrAdd(s.link(), a))
+	eventually(s.t, "the address is in use", func() bool {
+		all, err := s.Kernel().AddrList(s.link(), netlink.FAMILY_V6)
+		s.must(err)
+		return !slices.ContainsFunc(all, func(a netlink.Addr) bool { return a.Flags&unix.IFA_F_TENTATIVE != 0 })
+	})
 }
 
 // flush takes every address of both families from the port.

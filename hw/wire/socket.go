@@ -32,8 +32,6 @@ func openRaw(index int, name string, group netip.Addr) (*socket.Conn, error) {
 			{unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, hops},
 			{unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP, 0},
 			{unix.IPPROTO_IPV6, unix.IPV6_TCLASS, class},
-			// Lets the source be an address that the port has lost. IPV6_FREEBIND says the same, but only since Linux 4.15.
-			{unix.IPPROTO_IPV6, unix.IPV6_TRANSPARENT, 1},
 		}
 	}
 	c, err := socket.Socket(domain, unix.SOCK_RAW, protocol, "vrrp", nil)

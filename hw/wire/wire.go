@@ -3,7 +3,8 @@
 // It keeps two sockets. A raw socket, tied to the port, sends and holds the multicast membership. A packet socket with a
 // filter for IP protocol 112 receives: it stands before routing, reverse path filter and firewall, so that neither the loss
 // of the port's addresses nor any of those can deafen a router into believing that its peer is dead. The raw socket hears
-// the same adverts behind all of them and only counts; an advert heard by one socket alone tells what is in between.
+// the same adverts behind all of them and only counts; an advert heard by one socket alone tells what is in between. What
+// the IP layer refuses to send, for want of an address or because IPv6 is switched off, leaves by the packet socket.
 //
 // Both sockets are in the runtime's poller (mdlayher/socket), so a waiting Receive costs no thread and Close ends it without
 // a race for the descriptor number. Sending goes around the poller, which would wait for room in a full queue.
@@ -114,7 +115,8 @@ func (c *Conn) Send(src, dst netip.Addr, payload []byte) error {
 	return nil
 }
 
-// refused tells whether the IP layer will not send, for want of an address, a route or itself on that port, or for length.
+// refused tells whether the IP layer will not send: for want of an address, a route or itself on that port, or for length.
+// The rest, such as a firewall's EPERM or a full queue, is not to be got around.
 func refused(err error) bool {
 	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV) ||
 		errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EMSGSIZE)
@@ -147,7 +149,11 @@ func (c *Conn) sendPacket(src, dst netip.Addr, payload []byte) error {
 	to := &unix.SockaddrLinklayer{Protocol: networkOrder(etherType(dst)), Ifindex: c.index, Halen: 6}
 	mac := groupMAC(dst)
 	copy(to.Addr[:], mac[:])
-	return send(c.packetFD, b, nil, to, 0)
+	err := send(c.packetFD, b, nil, to, 0)
+	if errors.Is(err, unix.ENETDOWN) { // perhaps only the report, due once, that the port has been down
+		err = send(c.packetFD, b, nil, to, 0)
+	}
+	return err
 }
 
 // send is one sendmsg that never waits.

@@ -119,7 +119,7 @@ func TestReceive(t *testing.T) {
 		{name: "rp_filter 0", only: 4, raw: true, prepare: func(s *segment, v family) { s.address("192.0.2.1/24"); s.rpFilter("0") }},
 		{name: "rp_filter 1", only: 4, raw: false, prepare: func(s *segment, v family) { s.address("192.0.2.1/24"); s.rpFilter("1") }},
 		{name: "rp_filter 2", only: 4, raw: false, prepare: func(s *segment, v family) { s.address("192.0.2.1/24"); s.rpFilter("2") }},
-		{name: "firewall", raw: false, prepare: func(s *segment, v family) { s.address(v.ownPrefix); s.dropInput() }},
+		{name: "firewall", raw: false, prepare: func(s *segment, v family) { s.address(v.ownPrefix); s.firewall(unix.NF_INET_LOCAL_IN) }},
 		{name: "IPv6 switched off", only: 6, raw: false, prepare: func(s *segment, v family) { s.sysctl("net/ipv6/conf/p4p1/disable_ipv6", "1") }},
 	}
 	for _, tt := range tests {
@@ -155,8 +155,8 @@ func (s *segment) rpFilter(mode string) {
 	s.sysctl("net/ipv4/conf/"+s.name+"/rp_filter", mode)
 }
 
-// dropInput makes the firewall drop all input: a table with one empty chain whose policy is drop. It needs no tool.
-func (s *segment) dropInput() {
+// firewall makes the host drop everything at that hook: a table with one empty chain whose policy is drop. It needs no tool.
+func (s *segment) firewall(hook uint32) {
 	s.t.Helper()
 	err := s.Do(func() error {
 		c, err := nl.Dial(unix.NETLINK_NETFILTER, nil)
@@ -183,11 +183,11 @@ func (s *segment) dropInput() {
 			}),
 			message(tables|unix.NFT_MSG_NEWCHAIN, nl.Create|nl.Acknowledge, unix.NFPROTO_INET, 0, func(e *nl.AttributeEncoder) {
 				e.Bytes(unix.NFTA_CHAIN_TABLE, text("deaf"))
-				e.Bytes(unix.NFTA_CHAIN_NAME, text("input"))
+				e.Bytes(unix.NFTA_CHAIN_NAME, text("all"))
 				e.Bytes(unix.NFTA_CHAIN_TYPE, text("filter"))
 				e.Bytes(unix.NFTA_CHAIN_POLICY, number(0))
 				e.Nested(unix.NFTA_CHAIN_HOOK, func(e *nl.AttributeEncoder) error {
-					e.Bytes(unix.NFTA_HOOK_HOOKNUM, number(unix.NF_INET_LOCAL_IN))
+					e.Bytes(unix.NFTA_HOOK_HOOKNUM, number(hook))
 					e.Bytes(unix.NFTA_HOOK_PRIORITY, number(0))
 					return nil
 				})
@@ -363,6 +363,67 @@ func mask6(v family, got, want []byte) []byte {
 	return []byte{want[0]&0xf0 | got[0]&0x0f, got[1], got[2]}
 }
 
+// TestSendHonoursFirewall: a rule of the host against adverts is an error, not something to get around.
+func TestSendHonoursFirewall(t *testing.T) {
+	eachFamily(t, func(t *testing.T, s *segment, v family) {
+		s.address(v.ownPrefix)
+		c := s.open(v)
+		s.firewall(unix.NF_INET_LOCAL_OUT)
+		if err := c.Send(v.own, v.group, nil); !errors.Is(err, unix.EPERM) {
+			t.Errorf("Send: %v, want EPERM", err)
+		}
+	})
+}
+
+// TestSendIsNotLooped: another listener on this host hears the peer, and not what this port sends.
+func TestSendIsNotLooped(t *testing.T) {
+	eachFamily(t, func(t *testing.T, s *segment, v family) {
+		s.address(v.ownPrefix)
+		c := s.open(v)
+		var fd int
+		s.do(func() (err error) {
+			fd, err = unix.Socket(map[int]int{4: unix.AF_INET, 6: unix.AF_INET6}[v.number], unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+			return err
+		})
+		t.Cleanup(func() { unix.Close(fd) })
+		s.must(unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience.Seconds())}))
+		s.must(c.Send(v.own, v.group, []byte("own")))
+		s.sent(v)
+		s.write(v.advert("peer"))
+		b := make([]byte, 100)
+		n, _, err := unix.Recvfrom(fd, b, 0)
+		s.must(err)
+		if !strings.HasSuffix(string(b[:n]), "peer") {
+			t.Errorf("heard %q", b[:n])
+		}
+	})
+}
+
+// TestPortsApart: two ports of one host neither hear nor speak for each other.
+func TestPortsApart(t *testing.T) {
+	eachFamily(t, func(t *testing.T, s *segment, v family) {
+		other := s.second()
+		other.address(v.ownPrefix) // where routing would send it
+		c, otherC := s.open(v), other.open(v)
+		other.write(v.advert("on the other"))
+		expect(t, otherC, v, "on the other")
+		eventually(t, "the other raw socket hears it", func() bool { return otherC.RawHeard() == 1 })
+		s.write(v.advert("on this"))
+		expect(t, c, v, "on this")
+		eventually(t, "this raw socket hears it", func() bool { return c.RawHeard() > 0 })
+		if got := c.RawHeard(); got != 1 {
+			t.Errorf("RawHeard %d, want 1", got)
+		}
+		s.must(c.Send(v.own, v.group, []byte("from this")))
+		s.must(otherC.Send(v.own, v.group, []byte("from the other")))
+		for port, payload := range map[*segment]string{s: "from this", other: "from the other"} {
+			if b := port.sent(v); !strings.HasSuffix(string(b), payload) {
+				t.Errorf("%s sent %q", port.name, b)
+			}
+		}
+	})
+}
+
 func TestSendRefuses(t *testing.T) {
 	s, v := newSegment(t), families["IPv4"]
 	c := s.open(v)
@@ -375,6 +436,7 @@ func TestSendRefuses(t *testing.T) {
 		}
 	}
 	for name, v := range families {
+		s.address(v.ownPrefix)
 		c := s.open(v)
 		if err := c.Send(v.own, v.group, make([]byte, 1500-v.headerLen)); err != nil {
 			t.Errorf("%s: an advert as long as the MTU: %v", name, err)
@@ -422,18 +484,21 @@ func (s *segment) plugQueue() {
 func TestMembership(t *testing.T) {
 	eachFamily(t, func(t *testing.T, s *segment, v family) {
 		s.address(v.ownPrefix)
-		member := func() bool {
+		listed := func(file, what string) bool {
 			var b []byte
 			s.do(func() (err error) {
-				b, err = os.ReadFile("/proc/thread-self/net/" + v.file)
+				b, err = os.ReadFile("/proc/thread-self/net/" + file)
 				return err
 			})
-			return strings.Contains(string(b), v.membership)
+			return strings.Contains(string(b), what)
 		}
 		check := func(when string, want bool) {
 			t.Helper()
-			if got := member(); got != want {
+			if got := listed(v.file, v.membership); got != want {
 				t.Errorf("%s: member is %v, want %v", when, got, want)
+			}
+			if got := listed("dev_mcast", fmt.Sprintf("%x", groupMAC(v.group))); got != want {
+				t.Errorf("%s: adapter passes the group on: %v, want %v", when, got, want)
 			}
 		}
 		check("before Open", false)
@@ -444,6 +509,14 @@ func TestMembership(t *testing.T) {
 		s.must(s.Kernel().LinkSetDown(s.link()))
 		s.must(s.Kernel().LinkSetUp(s.link()))
 		check("after down and up", true)
+		if v.number == 6 {
+			s.sysctl("net/ipv6/conf/"+s.name+"/disable_ipv6", "1")
+			if !listed("dev_mcast", fmt.Sprintf("%x", groupMAC(v.group))) {
+				t.Error("with IPv6 switched off the adapter keeps the group to itself")
+			}
+			s.sysctl("net/ipv6/conf/"+s.name+"/disable_ipv6", "0")
+			check("after IPv6 was switched off and on", true)
+		}
 		s.must(c.Close())
 		check("after Close", false)
 

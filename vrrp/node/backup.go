@@ -44,6 +44,8 @@ type doubt struct {
 	lateAt   vrrp.Instant
 	listen   stamp // until when we listen because of that
 	listened bool
+	served   bool  // the VIP was answered since this doubt began
+	silent   stamp // and then fell silent in the burst begun at that moment
 }
 
 func (n *Node) settleBackup(i *instance) {
@@ -230,6 +232,7 @@ func (n *Node) judged(i *instance, v verdict.Verdict) {
 	if v.Finding == verdict.Contested {
 		i.otherMaster = true
 		i.recant.answered.set(n.now)
+		i.doubt.served, i.doubt.silent = true, stamp{}
 	}
 	if i.verdict.Rule == v.Rule {
 		i.verdict = v
@@ -257,11 +260,28 @@ func (n *Node) rule(i *instance, v verdict.Verdict) {
 		i.doubt.listen = stamp{at: n.now.Add(i.interval() + i.skew()), ok: true}
 		i.doubt.listened = true
 		n.hold(i, i.interval()+i.skew())
+	case v.Act == verdict.TakeOver && !n.silenceLasts(i):
 	case v.Act == verdict.TakeOver:
 		n.claim(i, v)
 	case n.ruleDue(i):
 		n.ruleDeadline(i, v)
 	}
+}
+
+// silenceLasts wants the silence of a VIP that was answered in this doubt to be
+// seen by a second burst: a peer that served a moment ago may only have
+// stumbled, and there is time to look again.
+func (n *Node) silenceLasts(i *instance) bool {
+	d, q := &i.doubt, n.inquire(i)
+	switch {
+	case !d.served || q.last == nil:
+		return true
+	case !d.silent.ok:
+		d.silent = stamp{at: q.last.began, ok: true}
+		d.next = min(d.next, n.now.Add(afterLoss[0]))
+		return false
+	}
+	return q.last.began > d.silent.at
 }
 
 // ruleDeadline rules on a silence once its fresh burst is over.

@@ -468,3 +468,22 @@ func TestRefusedAddressRestsBeforeAnotherTry(t *testing.T) {
 	w.run(40 * time.Second)
 	w.want("then serves", a.serves() && a.is(vrrp.Master))
 }
+
+// A peer that serves behind a cut cable and stumbles for less than two bursts
+// is not taken for dead; one that stays silent is, soon.
+func TestStumbleBehindACutCable(t *testing.T) {
+	w, a, b := newStory(t)
+	w.cut()
+	w.run(10*time.Second + 615*time.Millisecond)
+	for range 30 { // a pause at every phase of the questions
+		for _, l := range w.lans {
+			l.muted[a] = true
+		}
+		w.run(18 * time.Millisecond)
+		for _, l := range w.lans {
+			l.muted[a] = false
+		}
+		w.run(967 * time.Millisecond)
+		w.want("B waits", b.is(vrrp.Backup))
+	}
+}
