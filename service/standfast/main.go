@@ -5,11 +5,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +43,7 @@ func run(args []string, out, complaints io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(complaints)
-	err := root.Execute()
+	err := root.ExecuteContext(context.Background())
 	if status := exit(0); errors.As(err, &status) {
 		return int(status)
 	}
@@ -73,7 +76,7 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), versionCommand(), helperCommand())
 	return root
 }
 
@@ -176,6 +179,31 @@ func versionCommand() *cobra.Command {
 		Args:  usage(cobra.NoArgs),
 		Run:   func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), "standfast", version) },
 	}
+}
+
+// helperCommand holds what the service's unit, or the service itself, starts beside it.
+func helperCommand() *cobra.Command {
+	c := &cobra.Command{Use: "helper", Hidden: true, Short: "Processes that work for the service", Args: usage(cobra.NoArgs)}
+	scripts := &cobra.Command{
+		Use:   "scripts",
+		Short: "Run the notify scripts that the service asks for",
+		Args:  usage(cobra.NoArgs),
+	}
+	var dir string
+	runtimeDirFlag(scripts, &dir)
+	linger := scripts.Flags().Duration("linger", 0, "end after this `TIME` without a service; 0: never")
+	scripts.RunE = func(c *cobra.Command, _ []string) error {
+		ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
+		defer stop()
+		l, err := service.ListenScripts(dir)
+		if err != nil {
+			return err
+		}
+		complain := func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }
+		return service.ServeScripts(ctx, l, *linger, complain)
+	}
+	c.AddCommand(scripts)
+	return c
 }
 
 func runtimeDirFlag(c *cobra.Command, into *string) {

@@ -58,6 +58,8 @@ func TestCommands(t *testing.T) {
 			[]string{`:16:5: error: unknown word "pirority"`, "did you mean priority?", ":25:9: error: "}},
 		{"run missing", []string{"run", "-f", nowhere, "--runtime-dir", nowhere}, 2, nil, []string{"cannot be read: no such file or directory"}},
 		{"run loudly", []string{"run", "--log-level", "loud"}, 2, nil, []string{"--log-level: "}},
+		{"helper that ends by itself", []string{"helper", "scripts", "--runtime-dir", t.TempDir(), "--linger", "1ms"}, 0, nil, nil},
+		{"helper nowhere", []string{"helper", "scripts", "--runtime-dir", nowhere}, 1, nil, []string{"cannot listen on " + nowhere}},
 		{"status of nobody", []string{"status", "--runtime-dir", nowhere}, 3, nil, []string{"standfast is not running in " + nowhere}},
 		{"why of nobody", []string{"why", "VI_0", "--json", "--runtime-dir", nowhere}, 3, nil, []string{"standfast is not running"}},
 	} {
