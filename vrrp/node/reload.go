@@ -1,7 +1,6 @@
 package node
 
 import (
-	"reflect"
 	"slices"
 	"time"
 
@@ -51,11 +50,9 @@ func (n *Node) reconfigure(i *instance, cfg Instance) {
 	if !i.running {
 		return
 	}
-	if !reflect.DeepEqual(had.VRRP, cfg.VRRP) {
-		n.drive(i, vrrp.Reconfigured{Params: cfg.VRRP})
-	}
-	served := func(c Instance) any { return []any{c.VIPs, c.Routes, c.Lease} }
-	if i.kernel.holding && !reflect.DeepEqual(served(had), served(cfg)) {
+	n.drive(i, vrrp.Reconfigured{Params: cfg.VRRP})
+	same := slices.Equal(had.VIPs, cfg.VIPs) && slices.Equal(had.Routes, cfg.Routes) && had.Lease == cfg.Lease
+	if i.kernel.holding && !same {
 		n.install(i)
 	}
 }
