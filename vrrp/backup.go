@@ -72,7 +72,7 @@ func (m *Machine) mustObey(now Instant, priority uint8) bool {
 func (m *Machine) obey(now Instant, a Advert, from netip.Addr) {
 	m.leader = leader{addr: plain(from), priority: a.Priority, heard: mark{at: now, set: true}}
 	m.learned = a.Interval
-	m.lower, m.why = mark{}, WhyNone
+	m.lower = mark{}
 	m.arm(silence, now.Add(m.masterDown()))
 }
 
@@ -81,7 +81,7 @@ func (m *Machine) backupExpired(now Instant) []Action {
 	case !m.due(now):
 		return nil
 	case m.timer.kind == consulting:
-		return m.enterMaster(now, m.why.cause())
+		return m.enterMaster(now, m.timer.why.cause())
 	}
 	return m.claim(now, m.occasion(now))
 }

@@ -25,7 +25,7 @@ func (m *Machine) inInitialize(now Instant, e Event) []Action {
 	case Addressed:
 		m.readdress(e.Source)
 	case Stop:
-		m.timer, m.why = timer{}, WhyNone
+		m.timer = timer{}
 	case Heard, Repaired:
 		// Not taking part: an advert is not for us and there is nothing to repair.
 	}

@@ -62,7 +62,6 @@ type Machine struct {
 	priority uint8      // effective
 	source   netip.Addr // own primary address, unspecified if unknown
 	timer    timer
-	why      Why // what the running consultation is about
 
 	leader  leader
 	learned time.Duration // interval of the MASTER that a BACKUP obeys; 0: not known
@@ -87,6 +86,7 @@ type mark struct {
 type timer struct {
 	at   Instant
 	kind timing
+	why  Why // what is asked while consulting
 }
 
 // timing is what a timer is for.
@@ -150,7 +150,7 @@ func (m *Machine) Status() Status {
 func (m *Machine) enter(now Instant, to State, cause Cause) Enter {
 	from := m.state
 	m.state, m.since = to, now
-	m.timer, m.why = timer{}, WhyNone
+	m.timer = timer{}
 	m.learned, m.lower, m.delay = 0, mark{}, mark{}
 	return Enter{From: from, To: to, Cause: cause}
 }
@@ -186,14 +186,12 @@ func (m *Machine) claim(now Instant, why Why) []Action {
 		return m.enterMaster(now, why.cause())
 	}
 	until := now.Add(m.params.Patience)
-	m.arm(consulting, until)
-	m.why = why
+	m.timer = timer{at: until, kind: consulting, why: why}
 	return []Action{Consult{Why: why, Until: until}}
 }
 
 // hold waits as a ruling says: for d, or one master-down interval if d is not positive.
 func (m *Machine) hold(now Instant, d time.Duration) {
-	m.why = WhyNone
 	if d > 0 {
 		m.arm(held, now.Add(d))
 		return

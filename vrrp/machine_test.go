@@ -124,6 +124,56 @@ func TestOccasionToTheNanosecond(t *testing.T) {
 	}
 }
 
+// A lower advert from before the MASTER left, or from before a better one spoke, is no
+// reason to speak of preemption.
+func TestOccasionForgetsLowerAdverts(t *testing.T) {
+	p := router3()
+	p.Patience = time.Millisecond
+	for _, tt := range []struct {
+		name  string
+		heard Heard
+		want  Why
+	}{
+		{"goodbye", heard(0, "192.0.2.50"), WhyGoodbye},
+		{"better", heard(200, "192.0.2.200"), WhySilence},
+		{"lower again", heard(50, "192.0.2.50"), WhyPreempt},
+	} {
+		m, _ := after(p, 0, Start{Source: addr("192.0.2.100")}, heard(50, "192.0.2.50"), tt.heard)
+		if tt.want != WhyGoodbye {
+			m.Step(1, Ruled{Ruling: Hold, For: time.Second})
+		}
+		deadline, _ := m.Deadline()
+		want := []Action{Consult{Why: tt.want, Until: deadline.Add(time.Millisecond)}}
+		if diff := cmp.Diff(want, m.Step(deadline, Expired{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// A preemption delay that a reload brings begins with the next lower advert.
+func TestPreemptDelayByReload(t *testing.T) {
+	p := router3()
+	m, _ := after(p, 0, Start{Source: addr("192.0.2.100")}, heard(50, "192.0.2.50"))
+	p.PreemptDelay = time.Minute
+	m.Step(Instant(time.Second), Reconfigured{Params: p})
+	now := Instant(2 * time.Second)
+	m.Step(now, heard(50, "192.0.2.50"))
+	if m.Status().LastHeard != now {
+		t.Errorf("the new preemption delay does not count")
+	}
+}
+
+// A router that fails before it starts knows its address once it is MASTER.
+func TestSourceGivenInFault(t *testing.T) {
+	for _, learned := range []Event{Start{Source: addr("192.0.2.100")}, Addressed{Source: addr("192.0.2.100")}} {
+		m, now := after(router3(), 0, Failed{}, learned, Repaired{}, Ruled{Ruling: TakeOver})
+		want := []Action{Send{Priority: 100}, Reannounce{}}
+		if diff := cmp.Diff(want, m.Step(now, heard(100, "192.0.2.50"))); diff != "" {
+			t.Errorf("%T (-want +got):\n%s", learned, diff)
+		}
+	}
+}
+
 // A MASTER that is woken late by less than an interval keeps its beat; by a whole
 // interval or more, it begins a new one.
 func TestBeat(t *testing.T) {
