@@ -31,7 +31,7 @@ const TakeoverBound = 60 * time.Millisecond
 const (
 	streamEvery      = 10 * time.Millisecond
 	prelude          = 500 * time.Millisecond // of packets before the first act
-	takeoverPatience = 8 * time.Second // twice the master-down interval: who does not serve by then never will
+	takeoverPatience = 8 * time.Second        // twice the master-down interval: who does not serve by then never will
 )
 
 // An Outcome is how a story ended.

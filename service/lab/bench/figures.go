@@ -72,7 +72,7 @@ func (r result) recants() (taken, recanted int, both time.Duration) {
 		if p.Taken {
 			taken++
 		}
-		if p.Taken && p.Recanted {
+		if p.Recanted {
 			recanted++
 		}
 		both = max(both, p.Both)

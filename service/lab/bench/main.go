@@ -102,16 +102,16 @@ func (p plan) measure() (result, error) {
 			r.Noisy.add(noisy)
 			progress("standfast %d/%d: %v, after another port's change %v", i+1, p.runs, quiet.Served(), noisy.Served())
 		}
-		for i := range p.pauses {
-			pause, err := s.pause()
-			if err != nil {
-				return err
-			}
-			r.Pauses = append(r.Pauses, pause)
-			progress("pause %d/%d: %+v", i+1, p.pauses, pause)
-		}
 		return nil
 	})
+	for i := 0; i < p.pauses && err == nil; i++ {
+		err = onPair(lab.Standfast(p.standfast), func(s *series) error { // a pair each: not every pause ends where it began
+			pause, err := s.pause()
+			r.Pauses = append(r.Pauses, pause)
+			progress("pause %d/%d: %+v", i+1, p.pauses, pause)
+			return err
+		})
+	}
 	if err != nil || p.keepalived == "" {
 		return r, err
 	}
@@ -151,9 +151,11 @@ func (r result) table(out io.Writer) error {
 	if r.Keepalived.Runs > 0 && r.Quiet.Runs > 0 {
 		fmt.Fprintf(out, "\nratio of medians: %.0f\n", r.ratio())
 	}
-	taken, recanted, both := r.recants()
-	fmt.Fprintf(out, "\nMASTER paused for 20 ms as the cable was cut, %d times: %d takeovers, %d recanted, both held an address for %v at most\n",
-		len(r.Pauses), taken, recanted, both.Round(time.Millisecond))
+	if len(r.Pauses) > 0 {
+		taken, recanted, both := r.recants()
+		fmt.Fprintf(out, "\nMASTER paused for 20 ms as the cable was cut, %d times: %d takeovers, %d recanted, both held an address for %v at most\n",
+			len(r.Pauses), taken, recanted, both.Round(time.Millisecond))
+	}
 	for _, b := range r.Broken {
 		fmt.Fprintln(out, "NOT AS PROMISED:", b)
 	}

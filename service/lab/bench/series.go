@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -95,10 +94,14 @@ func (s *series) disturb(p *hwtest.Port) error {
 	return err
 }
 
-// pause lets the pair settle, silences A for 20 ms as the cable is cut, and waits until A holds every address alone again, by
-// then or later, while the cable is still cut. Then the cable is mended.
+// pause lets the pair settle and A grow old as MASTER, silences A for 20 ms as the cable is cut, and waits until A holds every
+// address alone again, by then or later, while the cable is still cut.
 func (s *series) pause() (pause, error) {
 	if err := s.pair.Settle(s.observer, lab.SideA); err != nil {
+		return pause{}, err
+	}
+	grown := time.Now().Add(2 * lab.MasterDown) // a younger MASTER gives way itself, which is no less right
+	if _, err := s.observer.Await(3*lab.MasterDown, func(sample hwtest.Sample) bool { return sample.At.After(grown) }); err != nil {
 		return pause{}, err
 	}
 	fine, err := s.pair.Observe(0)
@@ -116,14 +119,12 @@ func (s *series) pause() (pause, error) {
 	_, _ = fine.Await(paused, func(hwtest.Sample) bool { return false }) // a takeover has begun by then, or will not come from this
 	_, notHeld := fine.Await(recantPatience, func(s hwtest.Sample) bool { return lab.Held(s, lab.SideA) })
 	line := fine.Stop().Between(start, time.Time{})
-	p := pause{Recanted: notHeld == nil}
+	var p pause
 	for vip := range line.VIPs {
 		t := line.Tally(vip, hwtest.Owners)
 		p.Taken = p.Taken || t.Changes > 0
 		p.Both = max(p.Both, t.LongestSeveral)
 	}
-	if err := s.pair.Cable.Mend(); err != nil {
-		return p, fmt.Errorf("after a pause: %w", err)
-	}
+	p.Recanted = p.Taken && notHeld == nil
 	return p, nil
 }
