@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 
@@ -79,9 +80,21 @@ func culprit(s port.State) string {
 	}
 }
 
+// own are the hardware addresses of all interfaces of this host.
+func (b *book) own() []node.MAC {
+	macs := make([]node.MAC, 0, len(b.byIndex))
+	for _, s := range b.byIndex {
+		if s.MAC != ([6]byte{}) {
+			macs = append(macs, s.MAC)
+		}
+	}
+	slices.SortFunc(macs, func(a, b node.MAC) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(macs)
+}
+
 // portsRead tells the brain of all the named ports.
 func (b *book) portsRead(names []node.Port) node.PortsRead {
-	var e node.PortsRead
+	e := node.PortsRead{Own: b.own()}
 	for _, name := range names {
 		e.Ports = append(e.Ports, b.portState(name))
 	}

@@ -116,7 +116,7 @@ func (s *service) takePorts(news portNews) {
 	}
 	s.book.apply(news.change)
 	s.follow()
-	e := node.PortsRead{}
+	e := node.PortsRead{Own: s.book.own()}
 	for _, name := range names {
 		was, is := before[name], s.book.find(name)
 		if !was.Equal(is) {

@@ -66,7 +66,13 @@ type PortState struct {
 
 // PortsRead tells the state of ports. Whoever reports may report one port or
 // all; what is not mentioned is unchanged.
-type PortsRead struct{ Ports []PortState }
+type PortsRead struct {
+	Ports []PortState
+	// Own are the hardware addresses of every port of this host, those that no
+	// instance uses included: an answer that carries one is our own. Nil leaves
+	// what was told before.
+	Own []MAC
+}
 
 // CarrierLost says that a port's carrier-down count moved: the link dropped,
 // whether or not it is back by now.

@@ -54,7 +54,6 @@ type recanting struct {
 	answered stamp         // the VIP was last seen answered by another
 	wait     time.Duration // no claim before so much time after that
 	barred   bool          // no preemption until the heartbeat changed or the other fell silent
-	lostAt   stamp         // the heartbeat's last carrier loss at that time
 	preempt  bool          // this mastership began as a preemption
 }
 
@@ -372,7 +371,6 @@ func (n *Node) recantMastery(i *instance, v verdict.Verdict) {
 	}
 	r.wait = min(wait, recantMax)
 	r.barred = r.preempt
-	r.lostAt = i.heart.lostAt
 	i.reason = v.Why()
 	i.otherMaster = true
 	n.drive(i, vrrp.Ruled{Ruling: vrrp.StepDown, For: r.wait})
@@ -391,7 +389,10 @@ func (r *recanting) claimAt(now vrrp.Instant) (vrrp.Instant, bool) {
 // settleRecant lifts the bar on preemption when the heartbeat's carrier has
 // changed or the other has fallen silent.
 func (n *Node) settleRecant(i *instance) {
-	if i.recant.barred && (i.heart.lostAt != i.recant.lostAt || !n.lowerHeard(i) && !i.recant.answered.within(n.now, i.masterDown())) {
-		i.recant.barred = false
+	r, h := &i.recant, i.heart
+	changed := h.lostAt.ok && h.lostAt.at > r.last.at || h.upSince > r.last.at
+	silent := !n.lowerHeard(i) && !r.answered.within(n.now, i.masterDown())
+	if changed || silent {
+		r.barred = false
 	}
 }

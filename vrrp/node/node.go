@@ -46,6 +46,7 @@ type Node struct {
 	ports     []*port // sorted by name, so that every walk is deterministic
 	byName    map[Port]*port
 	groups    []*group
+	macs      []MAC // of every port of the host
 	inquiries []*inquiry
 	unclaimed uint64 // adverts for no instance of ours
 
@@ -236,5 +237,6 @@ func (n *Node) port(name Port) *port {
 
 // own says whether a hardware address is one of this router's.
 func (n *Node) own(mac MAC) bool {
-	return slices.ContainsFunc(n.ports, func(p *port) bool { return p.state.MAC == mac && mac != MAC{} })
+	return mac != MAC{} && (slices.Contains(n.macs, mac) ||
+		slices.ContainsFunc(n.ports, func(p *port) bool { return p.state.MAC == mac }))
 }

@@ -163,6 +163,9 @@ func (n *Node) isVIP(a netip.Addr) bool {
 }
 
 func (n *Node) takePorts(e PortsRead) {
+	if e.Own != nil {
+		n.macs = slices.Clone(e.Own)
+	}
 	for _, s := range e.Ports {
 		p, ok := n.byName[s.Port]
 		if !ok {

@@ -487,3 +487,17 @@ func TestStumbleBehindACutCable(t *testing.T) {
 		w.want("B waits", b.is(vrrp.Backup))
 	}
 }
+
+func TestAnswerOfAnotherPortOfThisHostIsOurs(t *testing.T) {
+	w, a, b := newStory(t)
+	spare := MAC{2, 'B', 0x99}
+	b.tell(PortsRead{Own: []MAC{spare}})
+	w.lans["p3p1"].proxy = spare // a cable from this host back to itself
+	w.powerOff(a)
+	took := w.until("B serves", 5*time.Second, b.serves)
+	if took > 100*time.Millisecond {
+		t.Errorf("B served after %v", took)
+	}
+	w.run(20 * time.Second)
+	w.want("and has no rival", b.changes() == 1)
+}
