@@ -165,18 +165,22 @@ func rights() error {
 	if err := unix.Capget(&header, &data[0]); err != nil {
 		return fmt.Errorf("cannot read the capabilities of this process: %w", err)
 	}
-	var missing []string
+	var lacking []string
 	for _, c := range []struct {
 		name string
 		bit  uint
 	}{{"CAP_NET_ADMIN", unix.CAP_NET_ADMIN}, {"CAP_NET_RAW", unix.CAP_NET_RAW}} {
 		if data[0].Effective&(1<<c.bit) == 0 {
-			missing = append(missing, c.name)
+			lacking = append(lacking, c.name)
 		}
 	}
-	if len(missing) == 0 {
+	if len(lacking) == 0 {
 		return nil
 	}
+	return missing(lacking)
+}
+
+func missing(capabilities []string) error {
 	return fmt.Errorf("missing %s: run standfast as root, or grant it to the service (AmbientCapabilities= in its unit): %w",
-		strings.Join(missing, " and "), fs.ErrPermission)
+		strings.Join(capabilities, " and "), fs.ErrPermission)
 }

@@ -75,14 +75,14 @@ func run(ctx context.Context, o Options, e edges) error {
 	if err != nil {
 		return err
 	}
+	if err := e.rights(); err != nil {
+		return err
+	}
 	unlock, err := lock(o.RuntimeDir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := e.rights(); err != nil {
-		return err
-	}
 	out, end := openOutlets(o, os.Stderr)
 	defer end()
 	control, err := openControl(o.RuntimeDir, e.files)
