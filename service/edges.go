@@ -104,7 +104,8 @@ type addressEdge interface {
 type edges struct {
 	now       func() time.Duration
 	rights    func() error
-	files     fs.FS // rooted at /
+	launch    func(runtimeDir string) error // the script helper, unless one is there
+	files     fs.FS                         // rooted at /
 	sockets   socketEdge
 	ports     portEdge
 	addresses addressEdge
@@ -114,7 +115,7 @@ type edges struct {
 // hostEdges are the edges of the host that the process runs on.
 func hostEdges(signals <-chan os.Signal) edges {
 	return edges{
-		now: clock.Now, rights: rights, files: os.DirFS("/"),
+		now: clock.Now, rights: rights, launch: launchHelper, files: os.DirFS("/"),
 		sockets: hostSockets{}, ports: hostPorts{}, addresses: hostAddresses{},
 		signals: signals,
 	}
@@ -183,4 +184,14 @@ func rights() error {
 func missing(capabilities []string) error {
 	return fmt.Errorf("missing %s: run standfast as root, or grant it to the service (AmbientCapabilities= in its unit): %w",
 		strings.Join(capabilities, " and "), fs.ErrPermission)
+}
+
+// launchHelper starts this program again as the script helper, unless a unit
+// provides one.
+func launchHelper(runtimeDir string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("cannot start the script helper: %w", err)
+	}
+	return launchScripts(self, runtimeDir)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"sync"
 )
 
@@ -40,9 +41,10 @@ func openOutlets(o Options, w io.Writer) (out outlets, end func()) {
 	written := newJournal(w, o.Level, journalLines)
 	log := written.Logger()
 	supervisor := newSupervisor(log)
-	out = outlets{log: log, supervisor: supervisor, scripts: noScripts{}}
+	scripts := newScripts(filepath.Join(o.RuntimeDir, scriptSocket), scriptTeller(log), func(line string) { log.Warn(line) })
+	out = outlets{log: log, supervisor: supervisor, scripts: scripts}
 	endJournal := background(written.Run)
-	endSpeaking := background(supervisor.Run)
+	endSpeaking := background(supervisor.Run, scripts.Run)
 	return out, func() {
 		endSpeaking()
 		endJournal()
@@ -62,6 +64,14 @@ func background(tasks ...func(context.Context)) (end func()) {
 	}
 }
 
-type noScripts struct{}
-
-func (noScripts) Post(string, []string) {}
+// scriptTeller logs what became of scripts; that one did what it should is worth
+// a line only to those who look closely.
+func scriptTeller(log *slog.Logger) func(scriptOutcome) {
+	return func(o scriptOutcome) {
+		if o.Result == scriptSucceeded {
+			log.Debug(o.String())
+		} else {
+			log.Warn(o.String())
+		}
+	}
+}

@@ -83,8 +83,14 @@ func run(ctx context.Context, o Options, e edges) error {
 		return err
 	}
 	defer unlock()
+	unlaunched := e.launch(o.RuntimeDir)
 	out, end := openOutlets(o, os.Stderr)
 	defer end()
+	out.log.Info(fmt.Sprintf("Starting standfast %s with %s", o.Version, o.File))
+	if unlaunched != nil {
+		// Better to serve without notify scripts than not to serve.
+		out.log.Error("notify scripts will not run: " + unlaunched.Error())
+	}
 	control, err := openControl(o.RuntimeDir, e.files)
 	if err != nil {
 		return err

@@ -113,6 +113,7 @@ func (h *twinHost) edges() edges {
 	return edges{
 		now:    func() time.Duration { return time.Hour + time.Since(h.world.born) },
 		rights: func() error { return nil },
+		launch: func(string) error { return nil },
 		files:  h.files, sockets: h, ports: (*twinPorts)(h), addresses: (*twinAddresses)(h), signals: h.signals,
 	}
 }
