@@ -14,8 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestMain(m *testing.M) { os.Exit(hwtest.Main(m.Run)) }
-
 func check(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
