@@ -33,7 +33,7 @@ type wish struct {
 // announced.
 type answer struct {
 	key      node.Key
-	serial   uint64 // of the mutation that the brain waits for; 0 for any other
+	serial   uint64 // of the mutation; 0 for a renewal
 	failed   bool   // the actor will try again, and answer again
 	event    node.Event
 	announce func(vipLine) bool

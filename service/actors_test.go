@@ -72,7 +72,7 @@ func TestMutator(t *testing.T) {
 		},
 		"a removal may have taken siblings and routes along": {
 			[]wish{present(keyOne, []address.VIP{a, b, sibling}, r), delta(present(keyOne, []address.VIP{b, sibling}, r))},
-			[]string{"drop 192.0.2.1/24", "renew 192.0.2.2/24 3s", "route 203.0.113.0/24"},
+			[]string{"drop 192.0.2.1/24", "add 192.0.2.2/24 3s", "route 203.0.113.0/24"},
 		},
 		"another label is another address": {
 			[]wish{present(keyOne, []address.VIP{a}), delta(present(keyOne, []address.VIP{labelled}))},

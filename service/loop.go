@@ -242,21 +242,27 @@ func (s *service) drainFrames() {
 	}
 }
 
+// takeAnswer hands the brain the answers that it waits for, and announces what
+// was put into the kernel without its asking.
 func (s *service) takeAnswer(a answer) {
-	if a.serial != 0 {
-		if a.serial != s.requests[a.key].serial {
-			return
-		}
-		if !a.failed { // the actor goes on trying
-			delete(s.requests, a.key)
-		}
+	asked := s.requests[a.key]
+	if a.serial != 0 && a.serial != asked.serial {
+		return
+	}
+	if a.serial != 0 && !a.failed { // after a failure the actor goes on trying
+		delete(s.requests, a.key)
 	}
 	if a.event != nil {
 		s.step(a.event)
+	}
+	if _, held := s.held[a.key]; !held || a.failed {
 		return
 	}
-	if _, held := s.held[a.key]; held {
+	if a.announce != nil {
 		s.announce(a.key, s.repeat(a.key), a.announce)
+	}
+	if asked.recheck && s.requests[a.key].serial == 0 {
+		s.amend(a.key, false, noVIP)
 	}
 }
 
@@ -288,7 +294,7 @@ func (s *service) takeGone(g address.Gone) {
 	maps.DeleteFunc(serving, func(key node.Key, _ table) bool { _, held := s.held[key]; return !held })
 	gone, suspects := s.book.missed(g, serving)
 	for _, key := range gone {
-		s.step(node.Deleted{Key: key})
+		s.deleted(key)
 	}
 	if len(suspects) > 0 {
 		s.suspects = append(s.suspects, suspects...)
@@ -301,9 +307,22 @@ func (s *service) takeVerified(v verified) {
 	s.drainFrames()
 	s.suspects = slices.DeleteFunc(s.suspects, func(x suspect) bool { return slices.Contains(v.looked, x) })
 	for _, key := range v.absent {
-		if _, held := s.held[key]; held {
-			s.step(node.Deleted{Key: key})
-		}
+		s.deleted(key)
+	}
+}
+
+// deleted tells the brain of a deletion that was not its own. While a mutation
+// is under way it may be ours, a part of it that will be mended by its end, or
+// not: everything is set once more after it.
+func (s *service) deleted(key node.Key) {
+	asked, busy := s.requests[key]
+	if busy {
+		asked.recheck = true
+		s.requests[key] = asked
+		return
+	}
+	if _, held := s.held[key]; held {
+		s.step(node.Deleted{Key: key})
 	}
 }
 

@@ -112,6 +112,7 @@ func (s *service) linkLocal(name node.Port) netip.Addr {
 }
 
 func everyVIP(vipLine) bool { return true }
+func noVIP(vipLine) bool    { return false }
 
 // tenure is what the brain said of an instance that holds its addresses.
 type tenure struct {
@@ -127,10 +128,11 @@ func (s *service) wishFor(key node.Key) wish {
 	return wish{key: key, present: true, vips: s.book.vips(t), routes: s.book.usableRoutes(t), lease: held.lease}
 }
 
-// request is a mutation whose answer the brain waits for.
+// request is the newest mutation of an instance, not answered yet.
 type request struct {
 	serial  uint64
-	install bool
+	install bool // the brain waits for Installed
+	recheck bool // something was reported gone meanwhile, by our own hand or not
 }
 
 // requested makes the newest request of an instance the only one of which the

@@ -146,7 +146,7 @@ func (s *service) repair(name node.Port, was, is port.State, c port.Change) {
 		slices.ContainsFunc(c.Deleted, func(g port.AddressGone) bool {
 			return g.Index == is.Index && !(*s.virtual.Load())[g.Prefix.Addr()]
 		}):
-		s.restore(name, func(vipLine) bool { return false })
+		s.restore(name, noVIP)
 	}
 }
 

@@ -234,6 +234,26 @@ func TestReloadTouchesOnlyWhatChanged(t *testing.T) {
 	})
 }
 
+// The kernel takes later addresses of a subnet away with the first. That is no
+// somebody else's doing, and they come back.
+func TestReloadRemovesTheFirstOfASubnet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		p.a.configure(pairFile(100, "192.0.2.1/24 dev lan0", "192.0.2.2/24 dev lan0", "198.51.100.1/24 dev lan1"))
+		a, _, ended := p.steady(t)
+		wantHolds(t, p.a, "192.0.2.1/24", "192.0.2.2/24", "198.51.100.1/24")
+		p.a.reload(pairFile(100, "192.0.2.2/24 dev lan0", "198.51.100.1/24 dev lan1"))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		wantState(t, a, vrrp.Master)
+		wantHolds(t, p.a, "192.0.2.2/24", "198.51.100.1/24")
+		if strings.Contains(p.a.log.String(), "somebody else") {
+			t.Error("our own deletion was taken for somebody else's")
+		}
+		ended()
+	})
+}
+
 // A change that the brain does not see, such as a label, reaches the kernel too.
 func TestReloadOfWhatOnlyTheKernelSees(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -417,7 +437,8 @@ func TestLeftoversAreRemovedBeforeReady(t *testing.T) {
 		p := newPair()
 		for _, prefix := range []string{"192.0.2.1/24", "192.0.2.99/24"} {
 			v := address.VIP{Prefix: netip.MustParsePrefix(prefix), Index: p.a.ports["lan0"].state.Index}
-			p.a.vips[object{index: v.Index, prefix: v.Prefix}] = v
+			p.a.vips[identify(v)] = v
+			p.a.order = append(p.a.order, identify(v))
 		}
 		_, end := p.a.run(t)
 		synctest.Wait()

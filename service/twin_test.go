@@ -58,6 +58,7 @@ type twinHost struct {
 	raw       uint64 // 0: a firewall drops adverts
 	ports     map[string]*twinPort
 	vips      map[object]address.VIP
+	order     []object // of vips, as they were added
 	permanent map[object]bool
 	routes    map[address.Route]bool
 	deeds     []string // what was done to the kernel, in order
@@ -512,6 +513,9 @@ func (k *twinKernel) SetVIP(v address.VIP, lease time.Duration) error {
 	defer leave()
 	if err == nil {
 		k.vips[o] = v
+		if !slices.Contains(k.order, o) {
+			k.order = append(k.order, o)
+		}
 	}
 	return err
 }
@@ -531,10 +535,25 @@ func (h *twinHost) remove(o object) {
 	if !ok {
 		return
 	}
+	at := slices.Index(h.order, o)
+	later := slices.Clone(h.order[at+1:])
+	primary := !slices.ContainsFunc(h.order[:at], func(x object) bool { return siblings(x, o) })
+	h.order = slices.Delete(h.order, at, at+1)
 	delete(h.vips, o)
 	for c := range h.gone {
 		c <- address.Gone{VIPs: []address.VIP{v}}
 	}
+	for _, x := range later {
+		if primary && siblings(x, o) {
+			h.remove(x)
+		}
+	}
+}
+
+// siblings are addresses of one subnet: the kernel drops those that came later
+// with the first.
+func siblings(a, b object) bool {
+	return a.index == b.index && a.prefix.Masked() == b.prefix.Masked()
 }
 
 func (k *twinKernel) SetRoute(r address.Route) error {
