@@ -199,6 +199,7 @@ func (n *Node) settleRival(i *instance) {
 		return
 	}
 	if len(m.rivals) == 0 && !m.contested && !n.exchanging(i) {
+		n.settleDark(i)
 		return
 	}
 	if m.asked && !n.burstDone(i) {
@@ -215,6 +216,20 @@ func (n *Node) settleRival(i *instance) {
 	}
 	i.verdict = v
 	n.settled(i, v, s)
+}
+
+// settleDark says what a MASTER without heartbeat goes by: that nobody else answers for its addresses. It can say so once
+// the first questions after the loss had their time.
+func (n *Node) settleDark(i *instance) {
+	if !i.heart.down() || i.heart.lostAt.within(n.now, answerWindow) {
+		return
+	}
+	r, _ := n.rivalry(i)
+	v := verdict.Settle(r)
+	if v.Rule != i.verdict.Rule {
+		n.note(i, Info, "the heartbeat port is dark, this router serves on: "+v.Why())
+	}
+	i.verdict = v
 }
 
 func (n *Node) settled(i *instance, v verdict.Verdict, s *service) {

@@ -101,8 +101,11 @@ func (n *Node) instanceStatus(i *instance) InstanceStatus {
 		Master: m.Master, Counters: i.counters, Sent: i.sent,
 		VIPs: append([]VIP(nil), i.cfg.VIPs...),
 	}
-	if i.doubt.on {
+	switch {
+	case i.doubt.on:
 		s.Doubt = i.doubt.cause.String()
+	case m.State == vrrp.Master && i.heart.down():
+		s.Doubt = doubtCarrier.String()
 	}
 	return s
 }

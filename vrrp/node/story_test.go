@@ -50,6 +50,7 @@ func TestPowerOffOfTheBackup(t *testing.T) {
 	w.powerOff(b)
 	w.run(time.Minute)
 	w.want("A still serves and never moved", a.serves() && len(a.moves) == moves)
+	w.want("A knows why", a.rule() == verdict.MasterUnrivalled && a.n.Status().Instances[0].Doubt == doubtCarrier.String())
 }
 
 func TestCableCutWithBothAlive(t *testing.T) {
@@ -61,9 +62,10 @@ func TestCableCutWithBothAlive(t *testing.T) {
 		w.want("A serves alone", a.serves() && b.bare() && w.masters() == 1)
 	}
 	w.want("nobody moved", len(a.moves) == ma && len(b.moves) == mb)
-	w.want("B knows why", b.rule() == verdict.BackupContested)
+	w.want("both know why", a.rule() == verdict.MasterUnrivalled && b.rule() == verdict.BackupContested)
 	w.join()
 	w.run(time.Minute)
+	w.want("no doubt is left", a.n.Status().Instances[0].Doubt == "")
 	w.want("nobody moved after the heal", len(a.moves) == ma && len(b.moves) == mb)
 }
 
