@@ -18,6 +18,7 @@ type Status struct {
 	Instances []struct {
 		Name    string
 		State   string
+		Since   time.Time
 		Verdict struct{ Finding, Rule string }
 		Faults  []any
 	}
