@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 	"standfast/hw/address"
 	"standfast/hw/announce"
 	"standfast/hw/clock"
+	"standfast/hw/ethtool"
 	"standfast/hw/port"
 	"standfast/hw/probe"
 	"standfast/hw/wire"
@@ -72,6 +74,9 @@ type portEdge interface {
 	Identify(name string) port.Identity
 	Neighbours(index int) ([]port.Neighbour, error)
 	Gateways(index int) ([]netip.Addr, error)
+	// Mode asks the driver how the link runs; ethtool.IsDetached is true of the
+	// error for a device that has left its driver.
+	Mode(index int) (ethtool.Mode, error)
 	// Forwarding says whether the port forwards IPv6, which decides the router
 	// flag of its neighbour advertisements.
 	Forwarding(name string) bool
@@ -116,7 +121,7 @@ type edges struct {
 func hostEdges(signals <-chan os.Signal) edges {
 	return edges{
 		now: clock.Now, rights: rights, launch: launchHelper, files: os.DirFS("/"),
-		sockets: hostSockets{}, ports: hostPorts{}, addresses: hostAddresses{},
+		sockets: hostSockets{}, ports: openPorts(), addresses: hostAddresses{},
 		signals: signals,
 	}
 }
@@ -125,7 +130,7 @@ func hostEdges(signals <-chan os.Signal) edges {
 // edge packages into the interfaces above.
 type (
 	hostSockets   struct{}
-	hostPorts     struct{}
+	hostPorts     struct{ drivers *ethtool.Client }
 	hostAddresses struct{}
 )
 
@@ -149,6 +154,23 @@ func (hostPorts) Counter(name string) (carrierCounter, error) {
 func (hostPorts) Identify(name string) port.Identity             { return port.Identify(name) }
 func (hostPorts) Neighbours(index int) ([]port.Neighbour, error) { return port.Neighbours(index) }
 func (hostPorts) Gateways(index int) ([]netip.Addr, error)       { return port.Gateways(index) }
+
+// openPorts goes without the drivers' own word where the kernel has no ethtool
+// over netlink, which came with 5.6.
+func openPorts() hostPorts {
+	drivers, err := ethtool.Open()
+	if err != nil {
+		return hostPorts{}
+	}
+	return hostPorts{drivers: drivers}
+}
+
+func (h hostPorts) Mode(index int) (ethtool.Mode, error) {
+	if h.drivers == nil {
+		return ethtool.Mode{}, errors.ErrUnsupported
+	}
+	return h.drivers.Mode(index)
+}
 
 func (hostPorts) Forwarding(name string) bool {
 	text, err := os.ReadFile("/proc/sys/net/ipv6/conf/" + name + "/forwarding")

@@ -49,12 +49,21 @@ func (b *book) portState(name node.Port) node.PortState {
 		Port:      name,
 		Present:   true,
 		AdminUp:   s.AdminUp,
-		Carrier:   carrier(s.Carrier),
+		Carrier:   b.carrier(name, s),
 		MAC:       s.MAC,
 		Addresses: s.Addresses,
-		Driver:    b.drivers[name],
-		Culprit:   culprit(s),
+		Driver:    b.hardware[name].Driver,
+		Culprit:   culprit(s, b.hardware[name]),
 	}
+}
+
+// carrier trusts the kernel's report, unless the device has left its driver: no
+// frame goes through that, whatever the last report says of its link.
+func (b *book) carrier(name node.Port, s port.State) node.Carrier {
+	if b.hardware[name].Detached {
+		return node.CarrierDown
+	}
+	return carrier(s.Carrier)
 }
 
 func carrier(c port.Carrier) node.Carrier {
@@ -69,8 +78,10 @@ func carrier(c port.Carrier) node.Carrier {
 }
 
 // culprit words what only the kernel's own report shows of a port.
-func culprit(s port.State) string {
+func culprit(s port.State, h Hardware) string {
 	switch {
+	case h.Detached:
+		return "the device has left its driver: reset, or the card is gone"
 	case s.ProtoDown:
 		return s.Name + ": held down by another protocol of this host (proto_down)"
 	case s.OperState == port.OperNotPresent:
@@ -101,11 +112,20 @@ func (b *book) portsRead(names []node.Port) node.PortsRead {
 	return e
 }
 
+// Hardware is what carries a port, and what its driver says of the link.
+type Hardware struct {
+	Driver    string
+	Bus       string // address of the device, such as 0000:03:00.1
+	SpeedMbit int    // 0 where the driver does not say
+	Duplex    string // full or half, empty where the driver does not say
+	Detached  bool   // the device has left its driver while the interface is still there
+}
+
 // survey is what is found out about a port besides its state: none of it is
 // urgent, all of it may wait in the kernel.
 type survey struct {
 	port       node.Port
-	driver     string
+	hardware   Hardware
 	router     bool // it forwards IPv6
 	gateways   []netip.Addr
 	neighbours []port.Neighbour

@@ -269,8 +269,8 @@ func (s *service) takeAnswer(a answer) {
 func (s *service) takeSurvey(v survey) {
 	s.drainFrames()
 	s.book.routers[v.port] = v.router
-	if s.book.drivers[v.port] != v.driver {
-		s.book.drivers[v.port] = v.driver
+	if s.book.hardware[v.port] != v.hardware {
+		s.book.hardware[v.port] = v.hardware
 		s.step(s.book.portsRead([]node.Port{v.port}))
 	}
 	s.step(v.event())

@@ -38,19 +38,19 @@ func (l latest[T]) put(v T) {
 
 // book is what is known of the interfaces of this host.
 type book struct {
-	byIndex map[int]port.State
-	byName  map[node.Port]int
-	drivers map[node.Port]string
-	routers map[node.Port]bool
-	losses  map[int]uint32 // carrier losses already told to the brain, by index
+	byIndex  map[int]port.State
+	byName   map[node.Port]int
+	hardware map[node.Port]Hardware
+	routers  map[node.Port]bool
+	losses   map[int]uint32 // carrier losses already told to the brain, by index
 }
 
 func newBook() *book {
 	return &book{
-		byIndex: map[int]port.State{},
-		drivers: map[node.Port]string{},
-		routers: map[node.Port]bool{},
-		losses:  map[int]uint32{},
+		byIndex:  map[int]port.State{},
+		hardware: map[node.Port]Hardware{},
+		routers:  map[node.Port]bool{},
+		losses:   map[int]uint32{},
 	}
 }
 

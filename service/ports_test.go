@@ -100,12 +100,16 @@ func TestPortState(t *testing.T) {
 	s := up(3, "p0", 0)
 	s.ProtoDown = true
 	b.apply(port.Change{Resync: true, States: []port.State{s}})
-	b.drivers["p0"] = "igb"
+	b.hardware["p0"] = Hardware{Driver: "igb"}
 	got := b.portState("p0")
 	if !got.Present || got.Driver != "igb" || got.Carrier != node.CarrierUp || got.Culprit == "" {
 		t.Errorf("p0 is %+v", got)
 	}
 	if got := b.portState("p1"); got.Present {
 		t.Errorf("p1 is %+v", got)
+	}
+	b.hardware["p0"] = Hardware{Driver: "igb", Detached: true}
+	if got := b.portState("p0"); got.Carrier != node.CarrierDown {
+		t.Errorf("a detached device has carrier: %+v", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -40,14 +41,15 @@ var ErrRunning = errors.New("another standfast is running")
 // Snapshot is what the loop tells whoever asks: a copy, and nothing that the
 // loop goes on to change.
 type Snapshot struct {
-	Wall    time.Time    // when it was taken
-	Now     vrrp.Instant // the same moment on the clock of Status
-	Started time.Time
-	Version string
-	File    string
-	Status  node.Status
-	History []Moment // the last transitions, oldest first
-	Counts  Counts
+	Wall     time.Time    // when it was taken
+	Now      vrrp.Instant // the same moment on the clock of Status
+	Started  time.Time
+	Version  string
+	File     string
+	Status   node.Status
+	Hardware map[node.Port]Hardware
+	History  []Moment // the last transitions, oldest first
+	Counts   Counts
 }
 
 // Counts are what was lost or failed since the start.
@@ -352,7 +354,7 @@ func (s *service) snapshot() Snapshot {
 	return Snapshot{
 		Wall: time.Now(), Now: vrrp.Instant(s.edges.now()), Started: s.started,
 		Version: s.options.Version, File: s.options.File,
-		Status: s.brain.Status(), History: append([]Moment(nil), s.history...),
+		Status: s.brain.Status(), Hardware: maps.Clone(s.book.hardware), History: append([]Moment(nil), s.history...),
 		Counts: Counts{
 			FramesDropped: s.counters.framesDropped.Load(), HeardDropped: s.counters.heardDropped.Load(),
 			AnnouncementsDropped: s.counters.announcementsDropped.Load(), SendErrors: s.counters.sendErrors.Load(),

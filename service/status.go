@@ -95,6 +95,9 @@ type PortDocument struct {
 	Roles      []string `json:"roles"`   // heartbeat, serving
 	Carrier    string   `json:"carrier"` // up, down or unknown; "admin-down" and "missing" where there can be none
 	Driver     string   `json:"driver"`
+	Bus        string   `json:"bus"`        // address of the device, empty for a virtual port
+	Speed      int      `json:"speed"`      // of the link in Mbit/s, 0 where the driver does not say
+	Duplex     string   `json:"duplex"`     // full, half, or empty where the driver does not say
 	Calibrated bool     `json:"calibrated"` // a silence of a virtual address here would count
 	Mute       bool     `json:"mute"`       // no other station was heard since the carrier came up
 	Blind      bool     `json:"blind"`      // the peer's address is not answered here although it serves
@@ -116,7 +119,7 @@ func statusDocument(s Snapshot) StatusDocument {
 		d.Instances = append(d.Instances, instanceDocument(s, i))
 	}
 	for _, p := range s.Status.Ports {
-		d.Ports = append(d.Ports, portDocument(p))
+		d.Ports = append(d.Ports, portDocument(p, s.Hardware[p.Port]))
 	}
 	d.Problems = problems(d)
 	d.Healthy = len(d.Problems) == 0
@@ -173,9 +176,10 @@ func verdictDocument(v verdict.Verdict) VerdictDocument {
 	return d
 }
 
-func portDocument(p node.PortStatus) PortDocument {
+func portDocument(p node.PortStatus, h Hardware) PortDocument {
 	d := PortDocument{
 		Name: string(p.Port), Carrier: carrierWord(p), Driver: p.Driver,
+		Bus: h.Bus, Speed: h.SpeedMbit, Duplex: h.Duplex,
 		Calibrated: p.Calibrated, Mute: p.Mute, Blind: p.Blind, Flapping: p.Flapping,
 		Roles: []string{}, Witnesses: []string{}, Peers: []string{},
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"standfast/hw/address"
+	"standfast/hw/ethtool"
 	"standfast/hw/port"
 	"standfast/hw/probe"
 	"standfast/hw/wire"
@@ -475,6 +476,7 @@ func (twinCounter) Close() error { return nil }
 func (h *twinPorts) Identify(string) port.Identity            { return port.Identity{Driver: "twin"} }
 func (h *twinPorts) Neighbours(int) ([]port.Neighbour, error) { return nil, nil }
 func (h *twinPorts) Gateways(int) ([]netip.Addr, error)       { return nil, nil }
+func (h *twinPorts) Mode(int) (ethtool.Mode, error)           { return ethtool.Mode{SpeedMbit: 1000}, nil }
 func (h *twinPorts) Forwarding(string) bool                   { return true }
 
 // --- addresses

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"standfast/hw/address"
+	"standfast/hw/ethtool"
 	"standfast/hw/port"
 	"standfast/hw/probe"
 	"standfast/hw/wire"
@@ -284,9 +285,9 @@ func (s *service) surveyor(ctx context.Context) {
 
 func (s *service) survey(name node.Port, index int) survey {
 	v := survey{
-		port:   name,
-		driver: s.edges.ports.Identify(string(name)).Driver,
-		router: s.edges.ports.Forwarding(string(name)),
+		port:     name,
+		hardware: s.hardware(name, index),
+		router:   s.edges.ports.Forwarding(string(name)),
 	}
 	var err error
 	if v.gateways, err = s.edges.ports.Gateways(index); err != nil {
@@ -296,6 +297,30 @@ func (s *service) survey(name node.Port, index int) survey {
 		s.log.Debug("neighbours of " + string(name) + ": " + err.Error())
 	}
 	return v
+}
+
+func (s *service) hardware(name node.Port, index int) Hardware {
+	is := s.edges.ports.Identify(string(name))
+	h := Hardware{Driver: is.Driver, Bus: is.Bus}
+	mode, err := s.edges.ports.Mode(index)
+	switch {
+	case err == nil:
+		h.SpeedMbit = mode.SpeedMbit
+		if mode.Duplex != ethtool.DuplexUnknown {
+			h.Duplex = mode.Duplex.String()
+		}
+	case ethtool.IsDetached(err):
+		// Only while the interface itself is there: otherwise it was removed
+		// meanwhile, and whoever watches ports will say so.
+		h.Detached = s.exists(index)
+	}
+	return h
+}
+
+// exists reads the interfaces once more.
+func (s *service) exists(index int) bool {
+	states, err := s.edges.ports.Snapshot()
+	return err == nil && slices.ContainsFunc(states, func(p port.State) bool { return p.Index == index })
 }
 
 // carrierPoller reads the carrier counters of the ports that it was given last
