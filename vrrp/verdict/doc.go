@@ -34,5 +34,5 @@
 // them, otherwise by asking: the young one goes at once, the older one asks again first and goes only if it is still answered
 // everywhere. A stranger, who may be a printer with a wrong address, drives nobody away.
 //
-// The package knows ages, not moments; ports by their index in Readings.Ports, not names; and neither the protocol machine nor the kernel.
+// The package knows ages, not moments, no port's name, and neither the protocol machine nor the kernel.
 package verdict

@@ -123,26 +123,3 @@ func crowd(r Readings) Crowd {
 	}
 	return CrowdAlone
 }
-
-// Testify returns the ports that carry the verdict of a BACKUP, by their index in Readings.Ports: those on which the peer
-// answered, those whose silence proves its death, those without carrier. Other rules rest on no port, and the result is nil.
-func Testify(r Readings, rule Rule) []int {
-	var carries func(PortReading) bool
-	switch rule {
-	case BackupContested:
-		carries = func(p PortReading) bool { return p.VIP == ReplyPeer }
-	case BackupIsolated:
-		carries = func(p PortReading) bool { return !p.HeartbeatOnly }
-	case BackupPeerDead, BackupPeerDeadWait:
-		carries = PortReading.proves
-	default:
-		return nil
-	}
-	var ports []int
-	for i, p := range r.Ports {
-		if carries(p) {
-			ports = append(ports, i)
-		}
-	}
-	return ports
-}

@@ -366,28 +366,3 @@ func TestObserveOrder(t *testing.T) {
 		}
 	}
 }
-
-func TestTestify(t *testing.T) {
-	ports := []PortReading{
-		{Link: LinkDown, HeartbeatOnly: true},
-		silentPort(),
-		portWith(func(p *PortReading) { p.Witness = false }),
-		{Link: LinkUp, VIP: ReplyPeer},
-		portWith(func(p *PortReading) { p.VIP = ReplyStranger }),
-		{Link: LinkUp, HeartbeatOnly: true, VIP: ReplyPeer},
-	}
-	want := map[Rule][]int{
-		BackupContested:    {3, 5},
-		BackupIsolated:     {1, 2, 3, 4},
-		BackupPeerDead:     {1, 4},
-		BackupPeerDeadWait: {1, 4},
-	}
-	for _, rule := range every(numRules) {
-		if diff := cmp.Diff(want[rule], Testify(Readings{Ports: ports}, rule)); diff != "" {
-			t.Errorf("%v (-want +got)\n%s", rule, diff)
-		}
-	}
-	if got := Testify(Readings{}, BackupIsolated); got != nil {
-		t.Errorf("no ports, but %v testify", got)
-	}
-}

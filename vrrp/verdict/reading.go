@@ -28,8 +28,7 @@ type Readings struct {
 	Routers int
 	// Heartbeat is the link of the port that carries the adverts.
 	Heartbeat Link
-	// Ports are the serving ports, and the heartbeat port where the caller likes to have it judged alike. Their order is the caller's;
-	// verdicts name them by index.
+	// Ports are the serving ports, in any order, and the heartbeat port where the caller likes to have it judged alike.
 	Ports []PortReading
 }
 

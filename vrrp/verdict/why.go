@@ -17,7 +17,8 @@ func (v Verdict) Why() string {
 		return sentence("This router was too busy or suspended to have heard the peer, so it listens before it judges",
 			e.Voice.clause())
 	case BackupContested:
-		return sentence("The peer still answers for the virtual address, confirmed, so it serves although it cannot be heard",
+		return sentence("The peer still answers for the virtual address, confirmed, so it serves although it cannot be heard, and "+
+			"fault_contested decides",
 			e.Voice.clause(), e.Heartbeat.clause())
 	case BackupIsolated:
 		return sentence("No serving port of this router has carrier, so there is nobody whom it could serve",
@@ -28,9 +29,11 @@ func (v Verdict) Why() string {
 		return sentence("The peer does not serve, but "+e.caution()+
 			", so the takeover waits for the master-down deadline: "+proof, e.death()...)
 	case BackupLocalFault:
-		return sentence("This router's own side of the heartbeat failed, and of the peer nothing is proved", e.doubts()...)
+		return sentence("This router's own side of the heartbeat failed and of the peer nothing is proved, so fault_prior decides at "+
+			"the master-down deadline", e.doubts()...)
 	case BackupUnproven:
-		return sentence("Nothing proves that the peer died and nothing that it serves", e.doubts()...)
+		return sentence("Nothing proves that the peer died and nothing that it serves, so fault_prior decides at the master-down "+
+			"deadline", e.doubts()...)
 	case MasterMute:
 		return sentence("Every serving port has carrier but hears no other station, so this router obeys whoever adverts",
 			r.Exchange.clause())
@@ -141,11 +144,11 @@ func (s Serving) clause() string {
 func (s Silence) clause() string {
 	switch s {
 	case SilenceUnknown:
-		return "no silence to judge by"
+		return "no serving port was silent when asked"
 	case SilenceUncalibrated:
-		return "no silent port where an answer would surely have been heard"
+		return "where it is silent, it did not answer within the last minute or no witness answers now"
 	case SilenceCalibrated:
-		return "silent where an answer would have been heard"
+		return "it is silent where it answered within the last minute and a witness answers now"
 	}
 	return "silence " + s.String()
 }
