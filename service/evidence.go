@@ -168,13 +168,12 @@ func (b *book) usableRoutes(t table) []address.Route {
 	return all
 }
 
-// missed names the instances of which something is gone that is meant to be in
-// the kernel: a route, or after lost reports anything. A VIP that is reported
-// gone is only suspected to be: the service itself takes one away and puts it
+// missed names the instances of which a route is gone that is meant to be in the
+// kernel. A VIP that is reported gone is only suspected to be: the service itself takes one away and puts it
 // back, to give it another label for instance.
 func (b *book) missed(g address.Gone, tables map[node.Key]table) (gone []node.Key, suspects []suspect) {
 	for key, t := range tables {
-		if g.Resync || b.routeGone(g, t) {
+		if b.routeGone(g, t) {
 			gone = append(gone, key)
 			continue
 		}

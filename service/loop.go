@@ -78,6 +78,7 @@ type service struct {
 	sockets  map[socketKey]socket
 	held     map[node.Key]tenure  // instances that are meant to be in the kernel
 	requests map[node.Key]request // mutations under way
+	newest   map[node.Key]uint64  // the serial of the last mutation, answered or not
 	serial   uint64
 	history  []Moment
 	filtered map[socketKey]bool   // a filter of this host drops what comes to the socket
@@ -290,14 +291,27 @@ func (s *service) takeSocket(news socketNews) {
 // and has VIPs looked for that are reported to have left.
 func (s *service) takeGone(g address.Gone) {
 	s.drainFrames()
+	if g.Resync { // reports were lost: nobody knows what is gone, so set everything
+		for key := range s.held {
+			s.amend(key, false, noVIP)
+		}
+		return
+	}
 	serving := maps.Clone(s.plan.tables)
 	maps.DeleteFunc(serving, func(key node.Key, _ table) bool { _, held := s.held[key]; return !held })
 	gone, suspects := s.book.missed(g, serving)
 	for _, key := range gone {
-		s.deleted(key)
+		s.deleted(key, s.newest[key])
 	}
-	if len(suspects) > 0 {
-		s.suspects = append(s.suspects, suspects...)
+	for _, x := range suspects {
+		if _, busy := s.requests[x.key]; busy {
+			s.deleted(x.key, s.newest[x.key])
+			continue
+		}
+		x.newest = s.newest[x.key]
+		s.suspects = append(s.suspects, x)
+	}
+	if len(s.suspects) > 0 {
 		s.verify.put(slices.Clone(s.suspects))
 	}
 }
@@ -306,22 +320,27 @@ func (s *service) takeGone(g address.Gone) {
 func (s *service) takeVerified(v verified) {
 	s.drainFrames()
 	s.suspects = slices.DeleteFunc(s.suspects, func(x suspect) bool { return slices.Contains(v.looked, x) })
-	for _, key := range v.absent {
-		s.deleted(key)
+	sameInstance := func(a, b suspect) bool { return a.key == b.key }
+	for _, x := range slices.CompactFunc(v.absent, sameInstance) {
+		s.deleted(x.key, x.newest)
 	}
 }
 
-// deleted tells the brain of a deletion that was not its own. While a mutation
-// is under way it may be ours, a part of it that will be mended by its end, or
-// not: everything is set once more after it.
-func (s *service) deleted(key node.Key) {
+// deleted tells the brain of a deletion that was not its own, seen when the
+// given mutation was the newest. One that is under way, or was since then, may
+// have been the cause, and have mended it by its end, or not: everything is set
+// once more after it.
+func (s *service) deleted(key node.Key, newest uint64) {
 	asked, busy := s.requests[key]
-	if busy {
+	_, held := s.held[key]
+	switch {
+	case busy:
 		asked.recheck = true
 		s.requests[key] = asked
-		return
-	}
-	if _, held := s.held[key]; held {
+	case !held:
+	case s.newest[key] != newest:
+		s.amend(key, false, noVIP)
+	default:
 		s.step(node.Deleted{Key: key})
 	}
 }

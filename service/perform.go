@@ -140,6 +140,7 @@ type request struct {
 func (s *service) requested(key node.Key, install bool) uint64 {
 	s.serial++
 	s.requests[key] = request{serial: s.serial, install: install}
+	s.newest[key] = s.serial
 	return s.serial
 }
 

@@ -262,9 +262,18 @@ func TestReloadOfWhatOnlyTheKernelSees(t *testing.T) {
 		p.a.reload(pairFile(100, "192.0.2.1/24 dev lan0", "198.51.100.1/24 dev lan1 label lan1:1"))
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
+		// The report of the deletion may come before the change has ended; then
+		// everything is set once more.
 		want := []string{"drop 198.51.100.1/24", "add 198.51.100.1/24 3s", "route 203.0.113.0/24"}
-		if diff := cmp.Diff(want, p.a.did()); diff != "" {
+		did := p.a.did()
+		if again := []string{"renew 192.0.2.1/24 3s", "renew 198.51.100.1/24 3s", "route 203.0.113.0/24"}; len(did) > len(want) {
+			want = append(want, again...)
+		}
+		if diff := cmp.Diff(want, did); diff != "" {
 			t.Errorf("what was done to the kernel (-want +got):\n%s", diff)
+		}
+		if strings.Contains(p.a.log.String(), "somebody else") {
+			t.Error("our own deletion was taken for somebody else's")
 		}
 		ended()
 	})

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"standfast/hw/address"
@@ -239,14 +238,14 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // suspect is a VIP of an instance that serves, which was reported gone.
 type suspect struct {
-	key node.Key
-	vip address.VIP
+	key    node.Key
+	vip    address.VIP
+	newest uint64 // the instance's newest mutation when the report came
 }
 
-// verified says of which instances a suspect really is not in the kernel.
+// verified says which of the suspects really are not in the kernel.
 type verified struct {
-	looked []suspect
-	absent []node.Key
+	looked, absent []suspect
 }
 
 // verifier looks for suspects. A kernel that gives no answer cannot clear one.
@@ -259,9 +258,8 @@ func (s *service) verifier(ctx context.Context, k kernel) {
 		case suspects := <-s.verify:
 			v := verified{looked: suspects}
 			for _, x := range suspects {
-				held, err := k.Held(x.vip)
-				if (err != nil || held == address.Absent) && !slices.Contains(v.absent, x.key) {
-					v.absent = append(v.absent, x.key)
+				if held, err := k.Held(x.vip); err != nil || held == address.Absent {
+					v.absent = append(v.absent, x)
 				}
 			}
 			tell(ctx, s.verified, v)
