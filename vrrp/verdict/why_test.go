@@ -183,3 +183,36 @@ func TestClausesOutOfRange(t *testing.T) {
 		}
 	}
 }
+
+// clauses collects what an enum says of each of its values.
+func clauses[E interface {
+	~uint8
+	clause() string
+}](count E) []string {
+	var all []string
+	for _, v := range every(count) {
+		all = append(all, v.clause())
+	}
+	return all
+}
+
+// TestClauses says that each value of each enum has words of its own, also where no sentence of today needs them.
+func TestClauses(t *testing.T) {
+	seen := map[string]bool{}
+	for _, said := range [][]string{
+		clauses(numVoices), clauses(numReplies), clauses(numSilences), clauses(numLinks),
+		clauses(numServings), clauses(numExchanges), clauses(numYouths), clauses(numTris),
+	} {
+		for _, clause := range said {
+			if seen[clause] || strings.Contains(clause, "invalid") {
+				t.Errorf("%q is said twice, or says nothing", clause)
+			}
+			seen[clause] = true
+		}
+	}
+	for _, clause := range clauses(numRivals) { // those of a Reply may come again
+		if strings.Contains(clause, "invalid") {
+			t.Errorf("%q says nothing", clause)
+		}
+	}
+}
