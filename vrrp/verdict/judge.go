@@ -99,10 +99,10 @@ type rule[E any] struct {
 	id      Rule
 	finding Finding
 	act     Act
-	holds   func(E) bool
+	holds   func(E) bool // nil in the last row
 }
 
-// backup is the table of a BACKUP. The last row always holds.
+// backup is the table of a BACKUP. The last row decides whatever is left.
 var backup = [...]rule[Evidence]{
 	{BackupNoDoubt, None, ActNone, func(e Evidence) bool { return e.Voice == VoiceUnknown }},
 	{BackupPeerAlive, PeerAlive, Stay, func(e Evidence) bool { return e.Voice == VoiceServes }},
@@ -114,7 +114,7 @@ var backup = [...]rule[Evidence]{
 	{BackupLocalFault, LocalFault, ByPrior, func(e Evidence) bool {
 		return e.Heartbeat == LinkAdminDown || e.Heartbeat == LinkGone
 	}},
-	{BackupUnproven, Unproven, ByPrior, func(Evidence) bool { return true }},
+	{BackupUnproven, Unproven, ByPrior, nil},
 }
 
 // Judge decides for a BACKUP: the first row that holds.
@@ -123,10 +123,10 @@ func Judge(e Evidence) Verdict {
 	return Verdict{Finding: r.finding, Rule: r.id, Act: r.act, Evidence: e}
 }
 
-// fault is the table of a router in FAULT. The last row always holds.
+// fault is the table of a router in FAULT. The last row decides whatever is left.
 var fault = [...]rule[Evidence]{
 	{FaultIsolated, Isolated, Release, func(e Evidence) bool { return e.Serving == ServingNone }},
-	{FaultLocal, LocalFault, Release, func(Evidence) bool { return true }},
+	{FaultLocal, LocalFault, Release, nil},
 }
 
 // Fail names the finding of a router that a fault of its own forbids to serve; of the evidence only Serving is looked at.
@@ -135,7 +135,7 @@ func Fail(e Evidence) Verdict {
 	return Verdict{Finding: r.finding, Rule: r.id, Act: r.act, Evidence: e}
 }
 
-// first returns the first row that holds; the last row of every table does.
+// first returns the first row that holds, or the last one, which has no condition.
 func first[E any](table []rule[E], e E) rule[E] {
 	for _, r := range table[:len(table)-1] {
 		if r.holds(e) {

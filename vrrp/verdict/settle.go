@@ -80,7 +80,7 @@ const (
 // String returns a lower-case word for logs and status.
 func (t Tri) String() string { return name(t, "unknown", "no", "yes") }
 
-// master is the table of a MASTER who may not be the only one. The last row always holds.
+// master is the table of a MASTER who may not be the only one. The last row decides whatever is left.
 var master = [...]rule[Rivalry]{
 	{MasterMute, PeerAlive, Obey, func(r Rivalry) bool { return r.Mute == TriYes && r.adverts() }},
 	{MasterOrder, Contested, Stay, Rivalry.adverts},
@@ -89,7 +89,7 @@ var master = [...]rule[Rivalry]{
 	{MasterYoung, Contested, Recant, func(r Rivalry) bool { return r.Youth == YouthYoung }},
 	{MasterAsk, Contested, Ask, func(r Rivalry) bool { return r.Asked != TriYes }},
 	{MasterAnswered, Contested, Recant, func(r Rivalry) bool { return r.Everywhere == TriYes }},
-	{MasterDefend, Contested, Defend, func(Rivalry) bool { return true }},
+	{MasterDefend, Contested, Defend, nil},
 }
 
 // Settle decides for a MASTER: the first row that holds.
