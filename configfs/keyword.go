@@ -132,7 +132,6 @@ var moot = map[string]string{
 	"process_names":            "standfast is one process",
 	"skip_check_adv_addr":      "an advert with other addresses is reported, never dropped",
 	"use_pid_dir":              "standfast writes no pid file",
-	"vrrp_no_swap":             "standfast always locks its memory",
 	"vrrp_skip_check_adv_addr": "an advert with other addresses is reported, never dropped",
 }
 
