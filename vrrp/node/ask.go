@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -46,18 +47,26 @@ type target struct {
 	addr     netip.Addr
 	mac      MAC          // that last answered
 	answered [forms]stamp // the last answer to each form
-	pending  []pending    // questions not answered yet, oldest first
+	pending  []pending    // questions that an answer may belong to, oldest first
 	lastAsk  stamp
 }
 
+// pending is a question that may still be answered, by several.
 type pending struct {
 	form form
+	to   MAC // of a unicast
 	at   vrrp.Instant
+	by   []MAC // who answered already
 }
 
 // calibrated says that a silence to this form counts.
 func (t *target) calibrated(f form, now vrrp.Instant) bool {
 	return t.answered[f].within(now, calibrationAge)
+}
+
+// answers says that a silence to some form counts.
+func (t *target) answers(now vrrp.Instant) bool {
+	return t.calibrated(broadcast, now) || t.calibrated(unicast, now)
 }
 
 func (p *port) target(a netip.Addr) *target {
@@ -102,41 +111,54 @@ func (p *port) spend(now vrrp.Instant, burst bool) bool {
 	return true
 }
 
-// question puts one question, if the budget allows. Its sender is the port's
-// own address in that subnet, 0.0.0.0 where there is none; a neighbour
-// solicitation needs the port's link-local address, since one from :: would
-// make an address under duplicate detection fail.
+// question puts one question, if the budget allows; a unicast goes to whoever
+// answered last.
 func (n *Node) question(p *port, t *target, f form, burst bool) bool {
-	sender := netip.IPv4Unspecified()
-	if t.addr.Is4() {
-		if own, ok := n.ownAddress(p, t.addr); ok {
-			sender = own
-		}
-	} else {
-		own, ok := p.linkLocal()
-		if !ok {
-			return false
-		}
-		sender = own
+	sender, ok := n.asker(p, t.addr)
+	switch {
+	case !ok, f == unicast && t.mac == (MAC{}):
+		return false
+	case f == unicast:
+		return n.put(p, t, t.mac, sender, burst)
 	}
-	return n.questionFrom(p, t, f, sender, burst)
+	return n.put(p, t, MAC{}, sender, burst)
 }
 
-func (n *Node) questionFrom(p *port, t *target, f form, sender netip.Addr, burst bool) bool {
-	ask := Ask{Port: p.name, Target: t.addr, Sender: sender}
-	if f == unicast {
-		if t.mac == (MAC{}) {
-			return false
-		}
-		ask.To = t.mac
+// confirm asks a station that answered a broadcast whether it was itself,
+// unless that is being asked already.
+func (n *Node) confirm(p *port, t *target, mac MAC) {
+	asked := slices.ContainsFunc(t.pending, func(q pending) bool { return q.to == mac })
+	if sender, ok := n.asker(p, t.addr); ok && !asked {
+		n.put(p, t, mac, sender, true)
 	}
+}
+
+// asker is the sender of a question: the port's own address in that subnet,
+// 0.0.0.0 where there is none. A neighbour solicitation needs the port's
+// link-local address, since one from :: would make an address under duplicate
+// detection fail.
+func (n *Node) asker(p *port, a netip.Addr) (netip.Addr, bool) {
+	if !a.Is4() {
+		return n.linkLocal(p)
+	}
+	if own, ok := n.ownAddress(p, a); ok {
+		return own, true
+	}
+	return netip.IPv4Unspecified(), true
+}
+
+func (n *Node) put(p *port, t *target, to MAC, sender netip.Addr, burst bool) bool {
 	if !p.spend(n.now, burst) {
 		return false
 	}
+	q := pending{to: to, at: n.now}
+	if to != (MAC{}) {
+		q.form = unicast
+	}
 	t.expire(n.now)
-	t.pending = append(t.pending, pending{f, n.now})
+	t.pending = append(t.pending, q)
 	t.lastAsk.set(n.now)
-	n.emit(ask)
+	n.emit(Ask{Port: p.name, Target: t.addr, Sender: sender, To: to})
 	return true
 }
 
@@ -144,18 +166,22 @@ func (t *target) expire(now vrrp.Instant) {
 	t.pending = slices.DeleteFunc(t.pending, func(q pending) bool { return now.Sub(q.at) > answerWindow })
 }
 
-// match attributes an answer to the oldest question that has none. Answers
-// carry no mark of what they answer; in doubt they are taken for the weaker
-// proof: a living host that missed the broadcast is confirmed one round late,
-// while a cache that answered the broadcast is never taken for a host.
-func (t *target) match(now vrrp.Instant) (q pending, ok bool) {
+// match attributes an answer to the oldest question that this station has not
+// answered: a proxy or a stranger who was quicker does not answer for others.
+// Answers carry no mark of what they answer; in doubt they are taken for the
+// weaker proof: a living host that missed the broadcast is confirmed one round
+// late, while a cache that answered the broadcast is never taken for a host.
+func (t *target) match(now vrrp.Instant, mac MAC) (q pending, ok bool) {
 	t.expire(now)
-	if len(t.pending) == 0 {
-		return pending{}, false
+	for k := range t.pending {
+		q := &t.pending[k]
+		if q.form == unicast && q.to != mac || len(q.by) >= maxAnswers || slices.Contains(q.by, mac) {
+			continue
+		}
+		q.by = append(q.by, mac)
+		return *q, true
 	}
-	q = t.pending[0]
-	t.pending = t.pending[1:]
-	return q, true
+	return pending{}, false
 }
 
 // wait is how long a round waits for its answers.
@@ -187,7 +213,7 @@ const (
 
 // addWitness takes a candidate: never an own address, a VIP, or the peer.
 func (n *Node) addWitness(p *port, a netip.Addr, r rank, mac MAC) {
-	if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || n.isVIP(a) || n.ownIP(p, a) || n.isRouter(a) {
+	if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || n.isVIP(a) || n.ownIP(p, a) || n.isRouter(a) || n.isControl(p, a) {
 		return
 	}
 	if mac != (MAC{}) && (n.own(mac) || p.isPeer(mac)) {
@@ -200,8 +226,8 @@ func (n *Node) addWitness(p *port, a netip.Addr, r rank, mac MAC) {
 		p.dropWitness(a)
 	}
 	if len(p.witnesses) >= maxWitnesses {
-		worst := p.witnesses[len(p.witnesses)-1]
-		if p.ranks[worst] <= r {
+		worst, ok := p.dispensable(r, n.now)
+		if !ok {
 			return
 		}
 		p.dropWitness(worst)
@@ -215,6 +241,22 @@ func (n *Node) addWitness(p *port, a netip.Addr, r rank, mac MAC) {
 	if t := p.target(a); t.mac == (MAC{}) {
 		t.mac = mac
 	}
+}
+
+// dispensable is the candidate that gives way to one of that rank: the worst
+// one if it is worse, or one no better that has not answered lately.
+func (p *port) dispensable(r rank, now vrrp.Instant) (netip.Addr, bool) {
+	worst := p.witnesses[len(p.witnesses)-1]
+	if p.ranks[worst] > r {
+		return worst, true
+	}
+	for _, a := range p.witnesses {
+		t := p.targets[a]
+		if p.ranks[a] == r && t != nil && t.lastAsk.ok && !t.answers(now) {
+			return a, true
+		}
+	}
+	return netip.Addr{}, false
 }
 
 func (p *port) dropWitness(a netip.Addr) {
@@ -231,25 +273,31 @@ func (n *Node) isRouter(a netip.Addr) bool {
 	return slices.ContainsFunc(n.ports, func(p *port) bool { return slices.Contains(p.routers, a) })
 }
 
-// bestWitnesses are the third parties to ask in one family: those that
-// answered this form lately first, otherwise the best candidate.
+// bestWitnesses are the third parties to ask in one family: first those that
+// answered this form lately, then those that answered another, then those that
+// were never asked.
 func (p *port) bestWitnesses(v6 bool, f form, now vrrp.Instant, limit int) []*target {
-	var proven, rest []*target
+	var proven, near, fresh, rest []*target
 	for _, a := range p.witnesses {
 		if a.Is6() != v6 {
 			continue
 		}
 		t := p.target(a)
-		if p.isPeer(t.mac) && t.mac != (MAC{}) {
+		if p.isPeer(t.mac) {
 			continue
 		}
-		if t.calibrated(f, now) {
+		switch {
+		case t.calibrated(f, now):
 			proven = append(proven, t)
-		} else {
+		case t.answers(now):
+			near = append(near, t)
+		case !t.lastAsk.ok:
+			fresh = append(fresh, t)
+		default:
 			rest = append(rest, t)
 		}
 	}
-	all := append(proven, rest...)
+	all := slices.Concat(proven, near, fresh, rest)
 	return all[:min(len(all), limit)]
 }
 
@@ -275,7 +323,7 @@ func (n *Node) takeReply(p *port, e Heard) {
 	if t == nil {
 		return
 	}
-	q, ok := t.match(n.now)
+	q, ok := t.match(n.now, e.MAC)
 	if !ok {
 		return
 	}
@@ -306,20 +354,31 @@ func (n *Node) served(p *port, t *target, asked pending, mac MAC) {
 		p.addPeer(mac)
 		p.learned, p.misses, p.blind = true, 0, false
 	}
-	if p.isPeer(mac) || len(p.peers) == 0 {
+	if p.maySpeak(mac) {
 		t.mac = mac
 		if fresh {
 			t.answered[f].set(n.now)
 		}
+	} else {
+		n.noteStranger(p, t.addr, mac)
 	}
 	for _, q := range n.inquiries {
 		q.vipAnswered(p, t, f, mac)
 	}
 	for _, i := range n.instances {
 		if i.serves(p, t.addr) && asked.at >= i.mastery.since {
-			n.rival(i, p, t.addr, mac) // an answer to an older question is about an older time
+			n.rivalAnswered(i, p, t, f, mac) // an answer to an older question is about an older time
 		}
 	}
+}
+
+// noteStranger tells once of a station that claims a VIP and is nobody's peer.
+func (n *Node) noteStranger(p *port, vip netip.Addr, mac MAC) {
+	if slices.Contains(p.strangers, mac) {
+		return
+	}
+	p.strangers = remember(p.strangers, mac, maxStrangers)
+	n.note(nil, Alarm, fmt.Sprintf("%s: a stranger (%v) answers for the virtual address %v", p.name, mac, vip))
 }
 
 func (n *Node) witnessAnswered(p *port, t *target, f form) {
@@ -343,8 +402,8 @@ func (n *Node) vipPeerFresh(a netip.Addr) bool {
 // sent by itself proves that its box lives. Somebody who asks for our VIP from
 // no address at all asks our question: it is a router of this pair.
 func (n *Node) takeOverheard(p *port, e Heard) {
-	if e.Op == Request && e.Sender.IsUnspecified() && n.isVIP(e.Target) && e.Target.Is4() {
-		p.addPeer(e.MAC)
+	if e.Op == Request && e.Sender.IsUnspecified() && e.Target.Is4() && n.servesOn(p, e.Target) {
+		p.addAsker(e.MAC)
 	}
 	if p.isPeer(e.MAC) {
 		for _, i := range n.instances {

@@ -123,13 +123,13 @@ func (n *Node) pursue(i *instance) {
 	q := n.inquire(i)
 	switch running := q.burst != nil && !q.burst.done; {
 	case n.ruleDue(i) && !n.fresh(i, q):
-		n.startBurst(q) // instead of a running one: rivals must not fall into step
+		n.startBurst(q, i) // instead of a running one: rivals must not fall into step
 	case n.now < i.doubt.next:
 		return
 	case running && q.burst.began >= i.doubt.since, q.burst != nil && q.burst.began == n.now:
 		// shared with another instance
 	default:
-		n.startBurst(q)
+		n.startBurst(q, i)
 	}
 	if n.now >= i.doubt.next {
 		i.doubt.next = n.nextBurst(i)
@@ -167,7 +167,7 @@ func (n *Node) readings(i *instance) verdict.Readings {
 		Lived:     n.age(i.lived),
 		Late:      i.doubt.late,
 		Listened:  i.doubt.listened,
-		Routers:   len(i.heart.routers),
+		Routers:   i.heart.routersOf(i.cfg.VRRP.Family),
 		Heartbeat: i.heart.link(),
 	}
 	q := n.inquire(i)
@@ -185,26 +185,33 @@ func (n *Node) portReading(i *instance, s *service, q *inquiry) verdict.PortRead
 		Link: s.port.link(), NoVIP: s.vips == 0,
 		Blind: s.port.blind, Mute: s.port.mute(n.now),
 	}
-	if a := q.last.on(s.port, i.doubt.since); a != nil {
+	if a := q.last.on(i, s.port); a != nil {
 		r = a.reading(r)
 	}
-	if a := q.burst.on(s.port, i.doubt.since); a != nil && a.reply() == verdict.ReplyPeer {
+	if a := q.burst.on(i, s.port); a != nil && a.reply() == verdict.ReplyPeer {
 		r.VIP = verdict.ReplyPeer
 	}
 	return r
 }
 
-// on is what a burst of this doubt asked on a port.
-func (b *burst) on(p *port, since vrrp.Instant) *asking {
-	if b == nil || b.began < since {
+// on is what a burst of this doubt asked on a port: for a VIP of the instance,
+// or else, where the budget did not allow that, for one of another instance
+// that has the same peer.
+func (b *burst) on(i *instance, p *port) *asking {
+	if b == nil || b.began < i.doubt.since {
 		return nil
 	}
+	var other *asking
 	for _, a := range b.asks {
-		if a.port == p {
+		switch {
+		case a.port != p || a.unasked():
+		case i.serves(p, a.vip.addr):
 			return a
+		case other == nil:
+			other = a
 		}
 	}
-	return nil
+	return other
 }
 
 func (n *Node) age(s stamp) verdict.Age {
@@ -260,7 +267,7 @@ func (n *Node) rule(i *instance, v verdict.Verdict) {
 		i.doubt.listen = stamp{at: n.now.Add(i.interval() + i.skew()), ok: true}
 		i.doubt.listened = true
 		n.hold(i, i.interval()+i.skew())
-	case v.Act == verdict.TakeOver && !n.silenceLasts(i):
+	case v.Act == verdict.TakeOver && !n.overdue(i) && !n.silenceLasts(i):
 	case v.Act == verdict.TakeOver:
 		n.claim(i, v)
 	case n.ruleDue(i):
@@ -284,14 +291,18 @@ func (n *Node) silenceLasts(i *instance) bool {
 	return q.last.began > d.silent.at
 }
 
+// overdue says that the machine waits no longer. It never decides by itself:
+// what is known by then is judged, and a silent judge is unproven.
+func (n *Node) overdue(i *instance) bool { return n.ruleDue(i) && n.now >= i.consult.until }
+
 // ruleDeadline rules on a silence once its fresh burst is over.
 func (n *Node) ruleDeadline(i *instance, v verdict.Verdict) {
 	q := n.inquire(i)
-	if !n.fresh(i, q) || !q.burst.done {
+	if (!n.fresh(i, q) || !q.burst.done) && !n.overdue(i) {
 		return
 	}
 	switch v.Act {
-	case verdict.AtDeadline:
+	case verdict.AtDeadline, verdict.TakeOver:
 		n.claim(i, v)
 	case verdict.ByPrior:
 		if i.priorHolds() {
@@ -306,7 +317,7 @@ func (n *Node) ruleDeadline(i *instance, v verdict.Verdict) {
 		}
 		n.claim(i, v)
 		i.mastery.insists = i.state() == vrrp.Master
-	case verdict.ActNone, verdict.Stay, verdict.TakeOver, verdict.Listen, verdict.Release,
+	case verdict.ActNone, verdict.Stay, verdict.Listen, verdict.Release,
 		verdict.Recant, verdict.Defend, verdict.Obey, verdict.Ask:
 		n.hold(i, 0)
 	}
@@ -338,8 +349,7 @@ func (n *Node) ruleUndoubted(i *instance) {
 func (n *Node) rulePreemption(i *instance) {
 	switch {
 	case n.anyMute(i):
-		n.note(i, Info, "preemption waits: a serving port has carrier but has not heard anybody yet")
-		n.hold(i, i.interval())
+		n.wait(i, Info, "preemption waits: a serving port has carrier but has not heard anybody yet")
 	case i.recant.barred:
 		n.hold(i, 0)
 	default:
@@ -381,11 +391,19 @@ func (n *Node) begunAfter(i *instance, at vrrp.Instant) bool {
 // become hands the takeover to the machine, if the kernel can follow.
 func (n *Node) become(i *instance) {
 	if n.stuck() {
-		n.note(i, Warning, "takeover waits: a change of addresses is stuck in the kernel")
-		n.hold(i, i.interval())
+		n.wait(i, Warning, "takeover waits: a change of addresses is stuck in the kernel")
 		return
 	}
 	n.drive(i, vrrp.Ruled{Ruling: vrrp.TakeOver})
+}
+
+// wait holds for an interval, and says why where it was not said before.
+func (n *Node) wait(i *instance, l Level, why string) {
+	if i.waits != why {
+		i.waits = why
+		n.note(i, l, why)
+	}
+	n.hold(i, i.interval())
 }
 
 // hold answers the machine if it asked.
@@ -408,7 +426,7 @@ func (n *Node) settleOwner(i *instance) {
 	}
 	q := n.inquire(i)
 	if n.now >= i.doubt.next {
-		n.startBurst(q)
+		n.startBurst(q, i)
 		i.doubt.next = i.consult.until
 	}
 	if q.burst == nil || !q.burst.done {

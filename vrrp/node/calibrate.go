@@ -126,7 +126,7 @@ func (n *Node) askControl(p *port) bool {
 	if !ok {
 		return false
 	}
-	return n.questionFrom(p, p.target(a), broadcast, netip.IPv4Unspecified(), false)
+	return n.put(p, p.target(a), MAC{}, netip.IPv4Unspecified(), false)
 }
 
 func (n *Node) controlAddress(p *port) (netip.Addr, bool) {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -15,6 +16,11 @@ type Port string
 // MAC is a hardware address; the zero value is "none" or, as the addressee of
 // a question, "everybody on the segment".
 type MAC [6]byte
+
+// String is the usual form with colons.
+func (m MAC) String() string {
+	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
+}
 
 // Key identifies an instance for as long as its election lives: the same VRID
 // and family on the same interface are the same virtual router, whatever the

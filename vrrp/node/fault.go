@@ -20,6 +20,9 @@ const (
 	CauseGroup                      // another member of the sync group is in FAULT
 )
 
+// partialPriority is what half a service is worth: less than any whole one.
+const partialPriority = 1
+
 // String is a stable word for logs and status.
 func (c Cause) String() string {
 	switch c {
@@ -63,7 +66,8 @@ func (p *port) fault() (Fault, bool) {
 func (n *Node) settleFaults(i *instance) {
 	n.readSource(i)
 	faults := n.faultsOf(i)
-	if !slices.Equal(faults, i.faults) {
+	changed := !slices.Equal(faults, i.faults)
+	if changed {
 		n.sayFaults(i, faults)
 	}
 	i.faults = faults
@@ -72,11 +76,10 @@ func (n *Node) settleFaults(i *instance) {
 	}
 	state := i.state()
 	switch {
-	case len(faults) > 0 && state != vrrp.Fault && !i.partial:
+	case len(faults) > 0 && !i.partial:
 		i.verdict = n.faultVerdict(i)
 		i.reason = faults[0].Culprit
-		n.drive(i, vrrp.Failed{})
-		i.reason = faults[0].Culprit
+		n.drive(i, vrrp.Failed{}) // in FAULT already: nothing new
 	case len(faults) == 0 && state == vrrp.Fault:
 		i.verdict = verdict.Verdict{}
 		n.drive(i, vrrp.Repaired{})
@@ -86,6 +89,8 @@ func (n *Node) settleFaults(i *instance) {
 		n.endPartial(i, "no port is left to serve on")
 	case i.partial && state == vrrp.Backup:
 		n.endPartial(i, "another MASTER serves")
+	case i.partial && changed:
+		n.install(i) // on the ports that work now
 	}
 }
 
@@ -121,16 +126,11 @@ func (n *Node) sayFaults(i *instance, faults []Fault) {
 // faultVerdict names a fault of one's own: isolated where nothing is left to
 // serve on.
 func (n *Node) faultVerdict(i *instance) verdict.Verdict {
-	v := verdict.Verdict{Finding: verdict.LocalFault, Act: verdict.Release}
+	r := verdict.Readings{Doubting: true, Heartbeat: i.heart.link()}
 	for _, s := range i.serving {
-		if !s.port.down() {
-			return v
-		}
+		r.Ports = append(r.Ports, verdict.PortReading{Link: s.port.link()})
 	}
-	if len(i.serving) > 0 {
-		v.Finding = verdict.Isolated
-	}
-	return v
+	return verdict.Fail(verdict.Evidence{Serving: verdict.Observe(r, verdict.Thresholds{}).Serving, Heartbeat: r.Heartbeat})
 }
 
 // mayBePartial says that the only causes are serving ports, and not all of
@@ -158,7 +158,7 @@ func (n *Node) settlePartial(i *instance) {
 	q := n.inquire(i)
 	if n.now >= i.doubt.next {
 		i.doubt.next = n.now.Add(i.cadence())
-		n.startBurst(q)
+		n.startBurst(q, i)
 	}
 	if q.burst == nil || !q.burst.done {
 		return
@@ -179,7 +179,7 @@ func (n *Node) settlePartial(i *instance) {
 func (n *Node) unserved(b *burst) bool {
 	witness := false
 	for _, a := range b.asks {
-		if len(a.answers) > 0 {
+		if r := a.reply(); r == verdict.ReplyPeer || r == verdict.ReplyStranger {
 			return false
 		}
 		witness = witness || a.witnessAny
@@ -191,7 +191,7 @@ func (n *Node) beginPartial(i *instance) {
 	i.partial = true
 	i.quiet = stamp{}
 	n.note(i, Alarm, "partial service at priority 1: "+i.faults[0].Culprit+", and nobody answers on the other ports")
-	n.drive(i, vrrp.Reprioritized{Priority: 1})
+	n.drive(i, vrrp.Reprioritized{Priority: partialPriority})
 	n.drive(i, vrrp.Repaired{})
 	i.reason = "partial: nobody answers on the ports that still work"
 	n.drive(i, vrrp.Ruled{Ruling: vrrp.TakeOver})

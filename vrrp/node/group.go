@@ -58,16 +58,18 @@ func (n *Node) each(g *group, in vrrp.State, e vrrp.Event, leader *instance) {
 			i.reason = "group " + g.cfg.Name + ": " + leader.reason
 			i.verdict = leader.verdict
 			n.drive(i, e)
+			i.mastery.insists = leader.mastery.insists
 		}
 	}
 }
 
-// groupHolds says that some member may not be taken over: it is contested, or
-// its MASTER is heard.
+// groupHolds says that some member may not be taken over: it is in FAULT, it is
+// contested and waits for that, or its MASTER is heard.
 func (n *Node) groupHolds(g *group) bool {
 	for _, i := range g.members {
-		if i.state() == vrrp.Fault || i.verdict.Finding == verdict.Contested ||
-			i.state() == vrrp.Backup && i.obeyed.within(n.now, i.window()) && !i.heart.down() {
+		contested := i.verdict.Finding == verdict.Contested && i.cfg.Contested == ContestedHold
+		heard := i.state() == vrrp.Backup && !i.doubt.on && i.obeyed.within(n.now, i.window())
+		if i.state() == vrrp.Fault || contested || heard {
 			return true
 		}
 	}

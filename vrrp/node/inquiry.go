@@ -19,11 +19,14 @@ const (
 )
 
 // watch names an inquiry. BACKUP instances with the same heartbeat port and
-// the same peer share one; a MASTER, or a router in FAULT, asks for itself.
+// the same peer, which ask in the same manner, share one; a MASTER, or a router
+// in FAULT, asks for itself.
 type watch struct {
-	port Port
-	peer netip.Addr
-	own  Key
+	port   Port
+	peer   netip.Addr
+	own    Key
+	rounds int
+	wait   time.Duration // 0: adaptive
 }
 
 // inquiry is the questioning of all segments on which a peer may serve.
@@ -72,22 +75,34 @@ func virtual(m MAC) bool {
 
 // watchOf is the inquiry an instance takes part in.
 func (i *instance) watchOf() watch {
+	w := watch{rounds: i.rounds(), wait: i.cfg.Wait}
 	s := i.machine.Status()
 	if s.State == vrrp.Backup || s.State == vrrp.Initialize {
-		return watch{port: i.heart.name, peer: s.Master}
+		w.port, w.peer = i.heart.name, s.Master
+	} else {
+		w.own = i.cfg.Key()
 	}
-	return watch{own: i.cfg.Key()}
+	return w
 }
 
-// inquire finds or opens the inquiry of an instance.
-func (n *Node) inquire(i *instance) *inquiry {
-	w := i.watchOf()
-	for _, q := range n.inquiries {
-		if q.watch == w {
-			return q
-		}
+// rounds is how often a burst asks.
+func (i *instance) rounds() int {
+	if i.cfg.Rounds > 0 {
+		return i.cfg.Rounds
 	}
-	q := &inquiry{watch: w}
+	return defaultRounds
+}
+
+// inquire finds or opens the inquiry of an instance. Those in which nobody
+// takes part any more are forgotten: there may be ever new MASTERs.
+func (n *Node) inquire(i *instance) *inquiry {
+	if q := n.inquiryOf(i); q != nil {
+		return q
+	}
+	n.inquiries = slices.DeleteFunc(n.inquiries, func(q *inquiry) bool {
+		return !slices.ContainsFunc(n.instances, func(j *instance) bool { return j.watchOf() == q.watch })
+	})
+	q := &inquiry{watch: i.watchOf()}
 	n.inquiries = append(n.inquiries, q)
 	return q
 }
@@ -118,21 +133,20 @@ func (n *Node) asking(p *port) bool {
 	return false
 }
 
-// startBurst begins a burst; one that still runs is given up for it.
-func (n *Node) startBurst(q *inquiry) {
-	b := &burst{began: n.now, next: n.now, rounds: defaultRounds}
+// startBurst begins a burst for an instance; one that still runs is given up
+// for it. Others that are in doubt of the same peer are asked for as well, but
+// after it, lest their questions use up the budget.
+func (n *Node) startBurst(q *inquiry, i *instance) {
+	b := &burst{began: n.now, next: n.now, rounds: q.watch.rounds, wait: q.watch.wait}
 	q.turn++
-	for _, i := range n.instances {
-		if i.watchOf() != q.watch {
-			continue
+	n.addAskings(b, q, i)
+	for _, j := range n.instances {
+		if j != i && j.running && j.watchOf() == q.watch && n.doubtCause(j) != doubtNone {
+			n.addAskings(b, q, j)
 		}
-		if i.cfg.Rounds > 0 {
-			b.rounds = i.cfg.Rounds
-		}
-		b.wait = max(b.wait, i.cfg.Wait)
-		n.addAskings(b, q, i)
 	}
 	if b.wait == 0 {
+		b.wait = waitMin
 		for _, a := range b.asks {
 			b.wait = max(b.wait, a.port.wait())
 		}
@@ -141,14 +155,17 @@ func (n *Node) startBurst(q *inquiry) {
 	n.advance(q)
 }
 
-// addAskings picks one VIP per serving port: of those that are calibrated the
-// next in turn, so that further VIPs come in later bursts.
+// addAskings picks one VIP of the instance per serving port: of those that are
+// calibrated the next in turn, so that further VIPs come in later bursts.
 func (n *Node) addAskings(b *burst, q *inquiry, i *instance) {
 	for _, s := range i.serving {
-		if s.vips == 0 || s.port.down() || slices.ContainsFunc(b.asks, func(a *asking) bool { return a.port == s.port }) {
+		if s.vips == 0 || s.port.down() {
 			continue
 		}
-		t := n.pickVIP(q, i, s.port)
+		t := n.pickVIP(i, s.port, q.turn)
+		if slices.ContainsFunc(b.asks, func(a *asking) bool { return a.port == s.port && a.vip == t }) {
+			continue
+		}
 		a := &asking{port: s.port, vip: t}
 		for f := range forms {
 			a.counts[f] = t.calibrated(f, n.now) && !s.port.blind
@@ -159,7 +176,7 @@ func (n *Node) addAskings(b *burst, q *inquiry, i *instance) {
 	}
 }
 
-func (n *Node) pickVIP(q *inquiry, i *instance, p *port) *target {
+func (n *Node) pickVIP(i *instance, p *port, turn int) *target {
 	var all, calibrated []*target
 	for _, v := range i.cfg.VIPs {
 		if v.Port != p.name {
@@ -167,14 +184,14 @@ func (n *Node) pickVIP(q *inquiry, i *instance, p *port) *target {
 		}
 		t := p.target(v.Prefix.Addr())
 		all = append(all, t)
-		if t.calibrated(broadcast, n.now) || t.calibrated(unicast, n.now) {
+		if t.answers(n.now) {
 			calibrated = append(calibrated, t)
 		}
 	}
 	if len(calibrated) > 0 {
 		all = calibrated
 	}
-	return all[q.turn%len(all)]
+	return all[turn%len(all)]
 }
 
 // witnessForm is the form in which a witness must answer for the silence of
@@ -200,9 +217,6 @@ func (n *Node) advance(q *inquiry) {
 			n.askRound(a, b.round)
 		}
 		b.next = n.now.Add(b.wait)
-		if b.wait == 0 {
-			b.next = n.now.Add(waitMin)
-		}
 	}
 }
 
@@ -234,7 +248,15 @@ func (n *Node) askRound(a *asking, round int) {
 	if f == unicast && w.mac == (MAC{}) {
 		f = broadcast
 	}
+	if w.asked(f, n.now) {
+		return // for another VIP on this port
+	}
 	n.question(a.port, w, f, true)
+}
+
+// asked says that this very question was put in this very moment.
+func (t *target) asked(f form, now vrrp.Instant) bool {
+	return slices.ContainsFunc(t.pending, func(q pending) bool { return q.form == f && q.at == now })
 }
 
 func (q *inquiry) vipAnswered(p *port, t *target, f form, mac MAC) {
@@ -280,9 +302,9 @@ func (a *asking) reply() verdict.Reply {
 	best := verdict.ReplySilent
 	for _, x := range a.answers {
 		r := verdict.ReplyStranger
-		if a.port.isPeer(x.mac) || len(a.port.peers) == 0 {
+		if a.port.maySpeak(x.mac) {
 			r = verdict.ReplyUnconfirmed
-			if x.seen[unicast] > 0 || virtual(x.mac) && x.seen[broadcast] > 1 {
+			if x.confirmed() {
 				r = verdict.ReplyPeer
 			}
 		}
@@ -290,6 +312,14 @@ func (a *asking) reply() verdict.Reply {
 	}
 	return best
 }
+
+// confirmed says that the station itself answered, and no cache for it.
+func (x answer) confirmed() bool {
+	return x.seen[unicast] > 0 || virtual(x.mac) && x.seen[broadcast] > 1
+}
+
+// unasked says that the budget allowed no question at all.
+func (a *asking) unasked() bool { return a.sent[broadcast]+a.sent[unicast] == 0 }
 
 // silent says that this form was asked and not answered.
 func (a *asking) silent(f form) bool {
@@ -321,7 +351,7 @@ func (a *asking) hiddenFromBroadcast() bool {
 // reading is what the burst says about the port, for the judge.
 func (a *asking) reading(r verdict.PortReading) verdict.PortReading {
 	r.VIP = a.reply()
-	if a.starved && r.VIP == verdict.ReplySilent && a.sent[broadcast]+a.sent[unicast] == 0 {
+	if r.VIP == verdict.ReplySilent && a.unasked() {
 		r.VIP = verdict.ReplyUnknown
 	}
 	r.Calibrated, r.Witness = a.proves()

@@ -48,9 +48,9 @@ type instance struct {
 	verdict verdict.Verdict
 	reason  string // why the state is what it is
 	shown   bool   // the first transition was reported
+	waits   string // what a takeover was last said to wait for, in this state
 
 	counters [vrrp.NumChecks]uint64
-	remarks  vrrp.Remarks
 	sent     uint64
 }
 
@@ -59,7 +59,6 @@ type service struct {
 	port      *port
 	vips      int
 	witnessed stamp // a witness answered, first since this router took over
-	tracked   bool
 }
 
 // consult is an open question of the machine.
@@ -117,9 +116,6 @@ func (i *instance) witnessed(p *port, now vrrp.Instant) {
 	}
 }
 
-// heartbeatOnly says that the instance serves nothing on its interface.
-func (i *instance) heartbeatOnly() bool { return !i.onServing(i.heart) }
-
 // started starts the machine at the first carrier of the heartbeat port, or
 // after a while without it: a router that boots alone must serve, and one
 // whose link comes up late must first hear who serves already.
@@ -145,7 +141,7 @@ func (n *Node) started(i *instance) bool {
 func (n *Node) readSource(i *instance) {
 	a, ok := i.cfg.Source, i.cfg.Source.IsValid()
 	if !ok && i.cfg.VRRP.Family == vrrp.IPv6 {
-		a, ok = i.heart.linkLocal()
+		a, ok = n.linkLocal(i.heart)
 	}
 	for _, prefix := range i.heart.state.Addresses {
 		if !ok && i.cfg.VRRP.Family == vrrp.IPv4 && prefix.Addr().Is4() && !n.isVIP(prefix.Addr()) {
@@ -184,8 +180,8 @@ func (n *Node) drive(i *instance, e vrrp.Event) {
 // enter follows a change of state: addresses first, then words.
 func (n *Node) enter(i *instance, e vrrp.Enter) {
 	n.moved = true
-	i.consult = nil
-	if e.Cause != vrrp.CauseRuling {
+	i.consult, i.waits = nil, ""
+	if e.Cause != vrrp.CauseRuling && e.Cause != vrrp.CauseFailed { // those have their reasons
 		i.reason = causeText(e.Cause)
 	}
 	switch {
@@ -247,9 +243,8 @@ func (n *Node) takeFrame(e Frame) {
 		n.unclaimed++
 		return
 	}
-	advert, check, remarks := vrrp.Receive(vrrp.Packet{Src: e.Src, Dst: e.Dst, TTL: e.TTL, Payload: e.Payload}, i.cfg.VRRP)
+	advert, check, _ := vrrp.Receive(vrrp.Packet{Src: e.Src, Dst: e.Dst, TTL: e.TTL, Payload: e.Payload}, i.cfg.VRRP)
 	i.counters[check]++
-	i.remarks = remarks
 	if check != vrrp.Accepted || e.Src == i.source || !i.running {
 		return
 	}
@@ -286,6 +281,9 @@ func (n *Node) hear(i *instance, a vrrp.Advert, from netip.Addr) {
 		n.follow(i, from)
 	case s.State == vrrp.Backup:
 		i.lower.set(n.now)
+		i.otherMaster = true
+	case s.State == vrrp.Fault: // any MASTER is better than half a service
+		i.obeyed.set(n.now)
 		i.otherMaster = true
 	}
 }

@@ -29,7 +29,6 @@ type kernel struct {
 	refused   bool  // because the kernel said no, rather than nothing
 	why       string
 	renewed   stamp // the lease runs since
-	renewing  stamp
 }
 
 // lease is the lifetime of the VIPs in whole seconds, 0 for ever.
@@ -143,9 +142,14 @@ func (n *Node) renewIfDue(i *instance) {
 	n.renew(i, l)
 }
 
+// renew lengthens a lease. One that has run out, while nobody looked, has taken
+// the addresses with it: they are put there again and announced.
 func (n *Node) renew(i *instance, l time.Duration) {
+	if n.now.Sub(i.kernel.renewed.at) >= l {
+		n.install(i)
+		return
+	}
 	i.kernel.renewed.set(n.now)
-	i.kernel.renewing.set(n.now)
 	n.emit(Renew{Key: i.cfg.Key(), Lease: l})
 }
 
@@ -156,7 +160,6 @@ func (n *Node) takeRenewed(e Renewed) {
 	if i == nil {
 		return
 	}
-	i.kernel.renewing = stamp{}
 	if !i.kernel.installed {
 		return
 	}

@@ -28,6 +28,7 @@ type mastery struct {
 	refresh     stamp
 
 	rivals   []rivalry
+	rivalled stamp // the last answer of any rival
 	heard    stamp // first advert of a running exchange
 	heardEnd stamp // its last
 
@@ -42,8 +43,7 @@ type mastery struct {
 type rivalry struct {
 	port *port
 	mac  MAC
-	vips int
-	addr [2]string
+	vips []netip.Addr // that it claims, two at most: more prove no more
 	at   vrrp.Instant
 }
 
@@ -60,6 +60,7 @@ type recanting struct {
 func (n *Node) enterMaster(i *instance, c vrrp.Cause) {
 	i.mastery = mastery{since: n.now, nextAsk: n.now}
 	i.wasMaster = true
+	i.followed = netip.Addr{} // whoever serves after us is to be learnt again
 	i.recant.preempt = c == vrrp.CausePreempt || n.lowerHeard(i)
 	if !i.recant.preempt {
 		i.mastery.unsureUntil = n.now.Add(unsureFor)
@@ -89,7 +90,7 @@ func (n *Node) settleMaster(i *instance) {
 	if m.contested && !m.asked && n.now >= m.askAt {
 		m.asked = true
 		m.rivals = nil
-		n.startBurst(n.inquire(i))
+		n.startBurst(n.inquire(i), i)
 	}
 	n.settleRival(i)
 }
@@ -103,15 +104,15 @@ func (n *Node) masterDoubts(i *instance) bool {
 // asked beside it until one has answered, which is what makes a MASTER old.
 func (n *Node) askForRivals(i *instance) {
 	m := &i.mastery
-	pause := i.interval() / 4
+	pause := max(i.interval()/4, time.Second/budgetPerSecond)
+	turn := int(n.now.Sub(m.since) / pause)
 	old := true
 	for _, s := range i.serving {
 		if s.vips == 0 || !s.port.up() {
 			continue
 		}
 		old = old && n.youth(i, s) == verdict.YouthOld
-		q := inquiry{turn: int(n.now.Sub(m.since) / max(pause, time.Millisecond))}
-		t := n.pickVIP(&q, i, s.port)
+		t := n.pickVIP(i, s.port, turn)
 		n.question(s.port, t, broadcast, true)
 		if s.witnessed.ok {
 			continue
@@ -163,31 +164,35 @@ func (n *Node) allMute(i *instance) bool {
 	return len(i.serving) > 0
 }
 
-// rival records that somebody else answered for a VIP or announced it.
+// rivalAnswered follows an answer for a VIP of ours. One to a broadcast may
+// come from a cache that answers for the dead, so the station is asked itself.
+func (n *Node) rivalAnswered(i *instance, p *port, t *target, f form, mac MAC) {
+	if !i.running || i.state() != vrrp.Master || p.isProxy(mac) {
+		return
+	}
+	if f == unicast || virtual(mac) {
+		n.rival(i, p, t.addr, mac)
+		return
+	}
+	n.confirm(p, t, mac)
+}
+
+// rival records that somebody else serves a VIP or announces it.
 func (n *Node) rival(i *instance, p *port, vip netip.Addr, mac MAC) {
 	if !i.running || i.state() != vrrp.Master || n.own(mac) || p.isProxy(mac) {
 		return
 	}
 	m := &i.mastery
+	m.rivalled.set(n.now)
 	for k := range m.rivals {
 		if r := &m.rivals[k]; r.port == p && r.mac == mac {
 			r.at = n.now
-			r.add(vip)
+			r.vips = remember(r.vips, vip, 2)
 			return
 		}
 	}
 	if len(m.rivals) < maxRivals {
-		r := rivalry{port: p, mac: mac, at: n.now}
-		r.add(vip)
-		m.rivals = append(m.rivals, r)
-	}
-}
-
-func (r *rivalry) add(vip netip.Addr) {
-	s := vip.String()
-	if r.vips < len(r.addr) && !slices.Contains(r.addr[:r.vips], s) {
-		r.addr[r.vips] = s
-		r.vips++
+		m.rivals = append(m.rivals, rivalry{port: p, mac: mac, vips: []netip.Addr{vip}, at: n.now})
 	}
 }
 
@@ -198,7 +203,8 @@ func (n *Node) settleRival(i *instance) {
 	if m.insists && !n.exchanging(i) {
 		return
 	}
-	if len(m.rivals) == 0 && !m.contested && !n.exchanging(i) {
+	told := i.verdict.Finding == verdict.Contested && !m.rivalled.within(n.now, i.rivalMemory()) // and it is over
+	if len(m.rivals) == 0 && !m.contested && !n.exchanging(i) && !told {
 		n.settleDark(i)
 		return
 	}
@@ -274,9 +280,11 @@ func (n *Node) endContest(i *instance) {
 
 // forgetRivals drops what is old: a rival is there as long as it answers.
 func (n *Node) forgetRivals(i *instance) {
-	old := 2*i.interval() + time.Second
-	i.mastery.rivals = slices.DeleteFunc(i.mastery.rivals, func(r rivalry) bool { return n.now.Sub(r.at) > old })
+	i.mastery.rivals = slices.DeleteFunc(i.mastery.rivals, func(r rivalry) bool { return n.now.Sub(r.at) > i.rivalMemory() })
 }
+
+// rivalMemory is how long a rival that falls silent still counts as one.
+func (i *instance) rivalMemory() time.Duration { return 2*i.interval() + time.Second }
 
 func (n *Node) burstDone(i *instance) bool {
 	q := n.inquiryOf(i)
@@ -299,13 +307,7 @@ func (n *Node) rivalry(i *instance) (verdict.Rivalry, *service) {
 		if s == nil {
 			continue
 		}
-		kind := verdict.RivalStranger
-		switch {
-		case x.port.isPeer(x.mac) || len(x.port.peers) == 0:
-			kind = verdict.RivalPeer
-		case n.vipsClaimed(i, x.mac) > 1:
-			kind = verdict.RivalOneForTwo
-		}
+		kind := n.kind(i, x.port, x.mac)
 		if about == nil || rivalWeight(kind) > rivalWeight(r.Rival) {
 			r.Rival, about = kind, s
 		}
@@ -317,6 +319,17 @@ func (n *Node) rivalry(i *instance) (verdict.Rivalry, *service) {
 		r.Everywhere = n.everywhere(i)
 	}
 	return r, about
+}
+
+// kind is what a station is that answers for our VIPs.
+func (n *Node) kind(i *instance, p *port, mac MAC) verdict.Rival {
+	switch {
+	case p.maySpeak(mac):
+		return verdict.RivalPeer
+	case n.vipsClaimed(i, mac) > 1:
+		return verdict.RivalOneForTwo
+	}
+	return verdict.RivalStranger
 }
 
 func rivalWeight(r verdict.Rival) int {
@@ -337,7 +350,7 @@ func (n *Node) vipsClaimed(i *instance, mac MAC) int {
 	total := 0
 	for _, x := range i.mastery.rivals {
 		if x.mac == mac {
-			total += x.vips
+			total += len(x.vips)
 		}
 	}
 	return total
@@ -352,8 +365,11 @@ func (n *Node) everywhere(i *instance) verdict.Tri {
 	}
 	any := false
 	for _, a := range q.burst.asks {
+		served := slices.ContainsFunc(a.answers, func(x answer) bool {
+			return x.confirmed() && n.kind(i, a.port, x.mac) != verdict.RivalStranger
+		})
 		switch {
-		case len(a.answers) > 0:
+		case served:
 			any = true
 		case a.witnessAny:
 			return verdict.TriNo

@@ -140,10 +140,11 @@ func (n *Node) settleInstance(i *instance) {
 	if !n.started(i) {
 		return
 	}
-	if at, ok := i.machine.Deadline(); ok && at <= n.now {
+	judging := i.state() == vrrp.Backup && i.consult != nil // settleBackup rules in time
+	if at, ok := i.machine.Deadline(); ok && at <= n.now && !judging {
 		n.drive(i, vrrp.Expired{})
 	}
-	switch i.machine.Status().State {
+	switch i.state() {
 	case vrrp.Initialize:
 		n.settleOwner(i)
 	case vrrp.Backup:

@@ -53,6 +53,7 @@ type box struct {
 	dead       bool                        // says and hears nothing, runs nothing
 	paused     bool                        // the kernel answers, the brain does not run
 	deaf       map[Port]bool
+	mum        bool          // the kernel answers no question
 	refuse     string        // what the kernel says to every change
 	slow       time.Duration // how long the kernel takes for a change
 	state      map[Key]vrrp.State
@@ -313,7 +314,7 @@ func (b *box) perform(a Action) {
 			b.onRenew(a)
 		}
 		w.at(b.slow, func() {
-			b.own(a.Key, a.Lease, nil)
+			b.prolong(a.Key, a.Lease)
 			b.tell(Renewed{Key: a.Key, Took: b.slow})
 		})
 	case Announce:
@@ -357,6 +358,15 @@ func (b *box) own(k Key, lease time.Duration, without []Port) {
 			until = b.w.now.Add(lease)
 		}
 		b.owns[v.Prefix.Addr()] = until
+	}
+}
+
+// prolong renews the leases of what is there.
+func (b *box) prolong(k Key, lease time.Duration) {
+	for _, v := range b.instance(k).VIPs {
+		if a := v.Prefix.Addr(); lease > 0 && b.has(a) {
+			b.owns[a] = b.w.now.Add(lease)
+		}
 	}
 }
 
@@ -431,7 +441,7 @@ func (w *pair) ask(from *box, q Ask) {
 		if !everybody && q.To != x.macs[q.Port] {
 			return
 		}
-		if x.has(q.Target) {
+		if x.has(q.Target) && !x.mum {
 			reply(x.macs[q.Port])
 		}
 		if everybody {

@@ -18,6 +18,7 @@ const (
 
 	maxPeers     = 4  // hardware addresses of the peer remembered on a port
 	maxProxies   = 4  // proxies remembered on a port
+	maxStrangers = 4  // strangers remembered on a port
 	maxRouters   = 8  // other routers remembered on a heartbeat port
 	maxTargets   = 64 // addresses asked on a port
 	maxWitnesses = 8  // third parties kept as candidates on a port
@@ -34,11 +35,14 @@ type port struct {
 	heard   bool         // an ARP or ND frame of another station arrived since
 	lostAt  stamp        // the last carrier loss
 	losses  []vrrp.Instant
+	flaps   vrrp.Instant // until when carrier is no evidence
 	routers []netip.Addr // other routers ever heard in adverts on this port
 
-	peers   []MAC // the peer's, most recent first
-	learned bool  // and one of them answered for the VIP since carrier came up or the MASTER changed
-	proxies []MAC // answered the control question
+	peers     []MAC // the peer's, most recent first: sent adverts, or answered for the VIP
+	askers    []MAC // the peer's as well: asked our question for our VIP
+	learned   bool  // a peer answered for the VIP since carrier came up or the MASTER changed
+	proxies   []MAC // answered the control question
+	strangers []MAC // answered for the VIP and were never tied to the peer
 
 	targets   map[netip.Addr]*target
 	witnesses []netip.Addr // candidates, best first
@@ -91,10 +95,7 @@ func (p *port) mute(now vrrp.Instant) bool {
 }
 
 // flapping says that carrier is no evidence at present.
-func (p *port) flapping(now vrrp.Instant) bool {
-	k := len(p.losses)
-	return k >= flapLosses && now.Sub(p.losses[k-1]) < flapWindow
-}
+func (p *port) flapping(now vrrp.Instant) bool { return now < p.flaps }
 
 // fraction draws the next h in [0,1): hashed from the port's hardware address
 // and a count, so that two routers never move in step and a seed reproduces.
@@ -111,8 +112,27 @@ func (p *port) fraction() float64 {
 	return float64(h>>11) / (1 << 53)
 }
 
-func (p *port) isPeer(mac MAC) bool  { return slices.Contains(p.peers, mac) }
+func (p *port) isPeer(mac MAC) bool {
+	return slices.Contains(p.peers, mac) || slices.Contains(p.askers, mac)
+}
 func (p *port) isProxy(mac MAC) bool { return slices.Contains(p.proxies, mac) }
+
+// allPeers are the peer's addresses, however it became known.
+func (p *port) allPeers() []MAC {
+	list := slices.Clone(p.peers)
+	for _, mac := range p.askers {
+		if !slices.Contains(list, mac) {
+			list = append(list, mac)
+		}
+	}
+	return list
+}
+
+// maySpeak says that what this station answers is taken for the peer's answer:
+// it is the peer's, or nobody has been the peer here yet.
+func (p *port) maySpeak(mac MAC) bool {
+	return p.isPeer(mac) || len(p.peers)+len(p.askers) == 0
+}
 
 func (p *port) addPeer(mac MAC) {
 	if mac == (MAC{}) || p.isProxy(mac) {
@@ -121,9 +141,31 @@ func (p *port) addPeer(mac MAC) {
 	p.peers = remember(p.peers, mac, maxPeers)
 }
 
+// addAsker remembers who asks our question, apart from those who answer: a
+// question costs nothing, and a hundred of them make nobody else a stranger.
+func (p *port) addAsker(mac MAC) {
+	if mac != (MAC{}) && !p.isProxy(mac) {
+		p.askers = remember(p.askers, mac, maxPeers)
+	}
+}
+
 func (p *port) addProxy(mac MAC) {
 	p.proxies = remember(p.proxies, mac, maxProxies)
-	p.peers = slices.DeleteFunc(p.peers, func(m MAC) bool { return m == mac })
+	proxy := func(m MAC) bool { return m == mac }
+	p.peers = slices.DeleteFunc(p.peers, proxy)
+	p.askers = slices.DeleteFunc(p.askers, proxy)
+}
+
+// routersOf counts the routers of one family that were heard: a peer that
+// serves both has an address in each.
+func (p *port) routersOf(f vrrp.Family) int {
+	k := 0
+	for _, a := range p.routers {
+		if a.Is4() == (f == vrrp.IPv4) {
+			k++
+		}
+	}
+	return k
 }
 
 // remember puts v at the front of a bounded list without repeating it.
@@ -146,20 +188,23 @@ func (n *Node) ownAddress(p *port, a netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// linkLocal is the port's IPv6 link-local address.
-func (p *port) linkLocal() (netip.Addr, bool) {
+// linkLocal is the port's IPv6 link-local address, VIPs excepted.
+func (n *Node) linkLocal(p *port) (netip.Addr, bool) {
 	for _, prefix := range p.state.Addresses {
-		if a := prefix.Addr(); a.Is6() && a.IsLinkLocalUnicast() {
+		if a := prefix.Addr(); a.Is6() && a.IsLinkLocalUnicast() && !n.isVIP(a) {
 			return a, true
 		}
 	}
 	return netip.Addr{}, false
 }
 
+// servesOn says that some instance puts the address on that port.
+func (n *Node) servesOn(p *port, a netip.Addr) bool {
+	return slices.ContainsFunc(n.instances, func(i *instance) bool { return i.serves(p, a) })
+}
+
 func (n *Node) isVIP(a netip.Addr) bool {
-	return slices.ContainsFunc(n.instances, func(i *instance) bool {
-		return slices.ContainsFunc(i.cfg.VIPs, func(v VIP) bool { return v.Prefix.Addr() == a })
-	})
+	return slices.ContainsFunc(n.instances, func(i *instance) bool { return i.hasVIP(a) })
 }
 
 func (n *Node) takePorts(e PortsRead) {
@@ -207,12 +252,11 @@ func (n *Node) lost(p *port) {
 		return
 	}
 	p.lostAt.set(n.now)
+	p.losses = slices.DeleteFunc(p.losses, func(at vrrp.Instant) bool { return n.now.Sub(at) > flapWindow })
 	p.losses = append(p.losses, n.now)
-	if len(p.losses) > flapLosses {
-		p.losses = p.losses[1:]
-	}
-	for len(p.losses) > 0 && n.now.Sub(p.losses[0]) > flapWindow {
-		p.losses = p.losses[1:]
+	if len(p.losses) >= flapLosses || p.flapping(n.now) {
+		p.losses = p.losses[len(p.losses)-1:]
+		p.flaps = n.now.Add(flapWindow)
 	}
 	n.emit(ReadPorts{})
 }

@@ -51,6 +51,9 @@ func (n *Node) reconfigure(i *instance, cfg Instance) {
 		return
 	}
 	n.drive(i, vrrp.Reconfigured{Params: cfg.VRRP})
+	if i.partial {
+		n.drive(i, vrrp.Reprioritized{Priority: partialPriority})
+	}
 	same := slices.Equal(had.VIPs, cfg.VIPs) && slices.Equal(had.Routes, cfg.Routes) && had.Lease == cfg.Lease
 	if i.kernel.holding && !same {
 		n.install(i)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"standfast/vrrp"
+	"standfast/vrrp/verdict"
 )
 
 // note says something to the operator. A nil instance means the router.
@@ -71,6 +72,9 @@ func (n *Node) masterDeadlines(i *instance, d *deadline) {
 	if m.contested && !m.asked {
 		d.want(m.askAt)
 	}
+	if at := m.rivalled.at.Add(i.rivalMemory() + 1); i.verdict.Finding == verdict.Contested && at > n.now {
+		d.want(at)
+	}
 	for _, s := range []stamp{m.announce2, m.refresh} {
 		if s.ok {
 			d.want(s.at)
@@ -114,7 +118,7 @@ func (n *Node) portStatus(p *port) PortStatus {
 	s := PortStatus{
 		Port: p.name, Present: p.state.Present, AdminUp: p.state.AdminUp,
 		Carrier: p.state.Carrier, Driver: p.state.Driver, Mute: p.serving && p.mute(n.now),
-		Blind: p.blind, Flapping: p.flapping(n.now), Peers: append([]MAC(nil), p.peers...),
+		Blind: p.blind, Flapping: p.flapping(n.now), Peers: p.allPeers(),
 		Calibrated: n.portCalibrated(p), Witnesses: n.provenWitnesses(p),
 	}
 	if p.heart {
@@ -131,8 +135,7 @@ func (n *Node) portCalibrated(p *port) bool {
 	for _, i := range n.instances {
 		for _, v := range i.cfg.VIPs {
 			t := p.targets[v.Prefix.Addr()]
-			if v.Port == p.name && t != nil && !p.blind &&
-				(t.calibrated(broadcast, n.now) || t.calibrated(unicast, n.now)) {
+			if v.Port == p.name && t != nil && !p.blind && t.answers(n.now) {
 				return true
 			}
 		}
@@ -145,7 +148,7 @@ func (n *Node) provenWitnesses(p *port) []netip.Addr {
 	var list []netip.Addr
 	for _, a := range p.witnesses {
 		t := p.targets[a]
-		if t != nil && (t.calibrated(broadcast, n.now) || t.calibrated(unicast, n.now)) {
+		if t != nil && t.answers(n.now) {
 			list = append(list, a)
 		}
 	}
