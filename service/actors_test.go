@@ -198,8 +198,13 @@ func TestRenewalNeverFollowsAWithdrawal(t *testing.T) {
 		h.world.mu.Unlock()
 		<-answers
 		synctest.Wait()
+		leases.put(w) // one that comes too late altogether
+		synctest.Wait()
 		if held := h.holds(); len(held) > 0 {
 			t.Errorf("the kernel holds %v after the withdrawal", held)
+		}
+		if slices.Contains(h.did(), "renew 198.51.100.1/24 3s") {
+			t.Error("the renewal went on after the withdrawal had begun")
 		}
 	})
 }

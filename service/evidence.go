@@ -33,10 +33,9 @@ func heardEvent(on node.Port, h probe.Heard) (node.Heard, bool) {
 		e.Op = node.Request
 	case probe.Gratuitous:
 		e.Op = node.Gratuitous
-	default:
-		return node.Heard{}, false
+	case probe.Unknown:
 	}
-	return e, true
+	return e, e.Op != 0
 }
 
 // portState is what the brain is told of the port of that name.
@@ -66,15 +65,25 @@ func (b *book) carrier(name node.Port, s port.State) node.Carrier {
 	return carrier(s.Carrier)
 }
 
+// anyDetached says whether a device was last seen detached.
+func (b *book) anyDetached() bool {
+	for _, h := range b.hardware {
+		if h.Detached {
+			return true
+		}
+	}
+	return false
+}
+
 func carrier(c port.Carrier) node.Carrier {
 	switch c {
 	case port.CarrierDown:
 		return node.CarrierDown
 	case port.CarrierUp:
 		return node.CarrierUp
-	default:
-		return node.CarrierUnknown
+	case port.CarrierUnknown:
 	}
+	return node.CarrierUnknown
 }
 
 // culprit words what only the kernel's own report shows of a port.

@@ -284,6 +284,20 @@ func (s *service) takeSocket(news socketNews) {
 		delete(s.sockets, news.key)
 	default:
 		s.sockets[news.key] = news.socket
+		s.catchUp(news.key)
+	}
+}
+
+// catchUp announces what is served on a port that could not be announced there
+// before: addresses may be in the kernel sooner than a socket is open.
+func (s *service) catchUp(opened socketKey) {
+	if opened.kind != announceSocket {
+		return
+	}
+	for key := range s.held {
+		if _, busy := s.requests[key]; !busy {
+			s.announce(key, s.repeat(key), func(v vipLine) bool { return v.port == opened.port })
+		}
 	}
 }
 

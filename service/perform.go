@@ -92,16 +92,17 @@ func (s *service) ask(a node.Ask) {
 		s.counters.askErrors.Add(1)
 		return
 	}
-	sender := a.Sender
-	if !sender.IsValid() && a.Target.Is6() {
-		sender = s.linkLocal(a.Port)
+	q := probe.Question{Target: a.Target, Sender: a.Sender, To: a.To}
+	if a.Target.Is6() && (!a.Sender.IsValid() || a.Sender.IsUnspecified()) {
+		q.Sender = s.linkLocal(a.Port)
 	}
-	if err := conn.Ask(probe.Question{Target: a.Target, Sender: sender, To: a.To}); err != nil {
+	if err := conn.Ask(q); err != nil {
 		s.counters.askErrors.Add(1)
 	}
 }
 
-// linkLocal is the address from which ND questions are asked.
+// linkLocal is the address from which ND questions are asked; without one none
+// is asked.
 func (s *service) linkLocal(name node.Port) netip.Addr {
 	for _, p := range s.book.find(name).Addresses {
 		if p.Addr().Is6() && p.Addr().IsLinkLocalUnicast() {
@@ -186,9 +187,10 @@ func (s *service) amend(key node.Key, delta bool, passes func(vipLine) bool) {
 		s.install(node.Install{Key: key, Lease: s.held[key].lease, Without: s.held[key].without})
 		return
 	}
+	serial := s.requested(key, false)
 	w := s.wishFor(key)
 	w.delta = delta
-	w.done = func(error, time.Duration) answer { return answer{key: key, announce: passes} }
+	w.done = func(error, time.Duration) answer { return answer{key: key, serial: serial, announce: passes} }
 	s.mutations.put(w)
 }
 

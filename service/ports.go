@@ -116,6 +116,9 @@ func (s *service) takePorts(news portNews) {
 	}
 	s.book.apply(news.change)
 	s.follow()
+	if s.book.anyDetached() {
+		s.surveyed.put(s.present()) // it may be back
+	}
 	e := node.PortsRead{Own: s.book.own()}
 	for _, name := range names {
 		was, is := before[name], s.book.find(name)

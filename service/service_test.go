@@ -382,43 +382,88 @@ func TestStuckJournal(t *testing.T) {
 	})
 }
 
-// Adverts that wait in the queue are heard before a silence is announced.
+// idle is a service whose loop does not run: the test goes round in its place.
+func idle(t *testing.T, h *twinHost) *service {
+	t.Helper()
+	p, _, err := load(h.edges().files, "/etc/standfast.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newService(Options{}, h.edges(), outlets{log: discard(), supervisor: h, scripts: h}, p)
+	states, _ := s.edges.ports.Snapshot()
+	s.book.apply(port.Change{Resync: true, States: states})
+	s.follow()
+	s.step(s.book.portsRead(s.plan.ports()))
+	return s
+}
+
+// advert is one of a MASTER of priority 100, heard now.
+func advert(t *testing.T, s *service) stamped {
+	t.Helper()
+	src, dst := netip.MustParseAddr("10.255.0.1"), netip.MustParseAddr("224.0.0.18")
+	payload, err := s.plan.node.Instances[0].VRRP.Advert(100).Append(nil, src, dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stamped{at: s.edges.now(), event: node.Frame{
+		Port: "cable", MAC: node.MAC{2, 9}, Src: src, Dst: dst, TTL: 255, Payload: payload,
+	}}
+}
+
+// An advert that waits in the queue, or that a receiver hands over as soon as a
+// stall is over, is heard before a silence is announced.
 func TestQueuedAdvertIsNoSilence(t *testing.T) {
+	for name, c := range map[string]struct {
+		late  time.Duration // the loop, behind its deadline
+		queue func(*service, func() stamped)
+	}{
+		"queued before the deadline": {5 * time.Millisecond, func(s *service, a func() stamped) { s.frames <- a() }},
+		"handed over after a stall": {time.Second, func(s *service, a func() stamped) {
+			time.AfterFunc(time.Second+2*time.Millisecond, func() { s.frames <- a() })
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := idle(t, newPair().b)
+				for range 20 {
+					due, ok := s.brain.Deadline()
+					if !ok {
+						t.Fatal("no deadline")
+					}
+					time.Sleep(time.Duration(due) - s.edges.now() - time.Millisecond)
+					c.queue(s, func() stamped { return advert(t, s) })
+					time.Sleep(time.Millisecond + c.late)
+					s.expire()
+				}
+				if i := s.brain.Status().Instances[0]; i.State != vrrp.Backup || i.Doubt != "" {
+					t.Errorf("the router is %v in doubt %q though an advert came each time", i.State, i.Doubt)
+				}
+				time.Sleep(5 * time.Second)
+				s.expire()
+				if i := s.brain.Status().Instances[0]; i.Doubt == "" {
+					t.Error("five seconds of silence raise no doubt")
+				}
+			})
+		})
+	}
+}
+
+// An answer to what was asked before the last request is no answer to that.
+func TestStaleAnswerIsNotBelieved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPair()
-		loaded, _, err := load(p.b.edges().files, "/etc/standfast.conf")
-		if err != nil {
-			t.Fatal(err)
+		s := idle(t, newPair().b)
+		key := s.plan.node.Instances[0].Key()
+		s.install(node.Install{Key: key, Lease: 3 * time.Second})
+		installed, _ := s.mutations.take()
+		s.withdraw(node.Withdraw{Key: key})
+		withdrawn, _ := s.mutations.take()
+		s.takeAnswer(installed.done(nil, 0))
+		if _, waits := s.requests[key]; !waits {
+			t.Error("the answer to Install was taken for one to Withdraw")
 		}
-		s := newService(Options{}, p.b.edges(), outlets{log: discard(), supervisor: p.b, scripts: p.b}, loaded)
-		states, _ := s.edges.ports.Snapshot()
-		s.book.apply(port.Change{Resync: true, States: states})
-		s.follow()
-		s.step(s.book.portsRead(s.plan.ports()))
-		advert := func() stamped {
-			a := s.plan.node.Instances[0].VRRP.Advert(100)
-			src, dst := netip.MustParseAddr("10.255.0.1"), netip.MustParseAddr("224.0.0.18")
-			payload, err := a.Append(nil, src, dst)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return stamped{at: s.edges.now(), event: node.Frame{
-				Port: "cable", MAC: node.MAC{2, 9}, Src: src, Dst: dst, TTL: 255, Payload: payload,
-			}}
-		}
-		for range 10 {
-			s.frames <- advert()
-			time.Sleep(3 * time.Second) // the loop is held up; the master-down interval is 3.8 s
-			s.expire()
-		}
-		if got := s.brain.Status().Instances[0].State; got != vrrp.Backup {
-			t.Errorf("the router is %v though an advert came every three seconds", got)
-		}
-		s.frames <- advert()
-		time.Sleep(5 * time.Second)
-		s.expire()
-		if got := s.brain.Status().Instances[0].Doubt; got == "" {
-			t.Error("five seconds of silence raise no doubt")
+		s.takeAnswer(withdrawn.done(nil, 0))
+		if _, waits := s.requests[key]; waits {
+			t.Error("the answer to Withdraw was not taken")
 		}
 	})
 }
@@ -549,5 +594,269 @@ func TestStopOfContext(t *testing.T) {
 			t.Error(err)
 		}
 		wantHolds(t, p.a)
+	})
+}
+
+// groupFile is a router with an instance of each family in one group.
+func groupFile(priority int) string {
+	instance := func(name, vip, lan string) string {
+		return fmt.Sprintf(`vrrp_instance %s {
+    interface cable
+    version 3
+    virtual_router_id 50
+    priority %d
+    advert_int 1
+    notify /etc/any
+    virtual_ipaddress {
+        %s dev %s
+    }
+}
+`, name, priority, vip, lan)
+	}
+	return instance("V4", "192.0.2.1/24", "lan0") + instance("V6", "fe80::1/64", "lan1") + `vrrp_sync_group G {
+    group {
+        V4
+        V6
+    }
+    notify_master /etc/promote
+    notify /etc/group
+}
+`
+}
+
+// Both families serve together, and the scripts of the group run beside those of
+// its members.
+func TestGroupOfTwoFamilies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		for _, h := range []*twinHost{p.a, p.b} {
+			for _, port := range h.ports {
+				linkLocal := netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 15: port.state.MAC[5]})
+				port.state.Addresses = append(port.state.Addresses, netip.PrefixFrom(linkLocal, 64))
+			}
+		}
+		p.a.configure(groupFile(100))
+		p.b.configure(groupFile(50))
+		_, b, ended := p.steady(t)
+		wantHolds(t, p.a, "192.0.2.1/24", "fe80::1/64")
+		p.a.powerOff()
+		time.Sleep(4 * time.Second)
+		synctest.Wait()
+		wantHolds(t, p.b, "192.0.2.1/24", "fe80::1/64")
+		for _, i := range snapshotOf(t, b).Status.Instances {
+			if i.State != vrrp.Master {
+				t.Errorf("%s is %v", i.Name, i.State)
+			}
+		}
+		ran := p.b.scriptsRun()
+		for _, script := range []string{
+			"V4: /etc/any INSTANCE V4 MASTER 50", "V6: /etc/any INSTANCE V6 MASTER 50",
+			"GROUP G: /etc/promote", "GROUP G: /etc/group GROUP G MASTER 0",
+		} {
+			if !slices.Contains(ran, script) {
+				t.Errorf("%q was not run, but %q", script, ran)
+			}
+		}
+		ended()
+	})
+}
+
+// A route that somebody else removes comes back as well.
+func TestForeignRouteDeletionIsRepaired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		_, _, ended := p.steady(t)
+		p.mu.Lock()
+		for r := range p.a.routes {
+			delete(p.a.routes, r)
+			for c := range p.a.gone {
+				c <- address.Gone{Routes: []address.Route{r}}
+			}
+		}
+		p.mu.Unlock()
+		time.Sleep(200 * time.Millisecond)
+		synctest.Wait()
+		if n := p.a.kernelRoutes(); n != 1 {
+			t.Errorf("%d routes in the kernel, want 1", n)
+		}
+		ended()
+	})
+}
+
+// What the kernel takes away without a word comes back: routes when their port
+// was switched off, everything after lost reports.
+func TestSilentLossesAreRepaired(t *testing.T) {
+	for name, lose := range map[string]func(*twinHost){
+		"an address of the port went": func(h *twinHost) {
+			gone := port.AddressGone{Index: h.ports["lan0"].state.Index, Prefix: netip.MustParsePrefix("192.0.2.33/24")}
+			for c := range h.watchers {
+				c <- port.Change{States: []port.State{h.ports["lan0"].state}, Deleted: []port.AddressGone{gone}}
+			}
+		},
+		"reports were lost": func(h *twinHost) {
+			for c := range h.gone {
+				c <- address.Gone{Resync: true}
+			}
+		},
+		"the watcher failed": func(h *twinHost) {
+			for c := range h.gone {
+				close(c)
+				delete(h.gone, c)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPair()
+				a, _, ended := p.steady(t)
+				p.mu.Lock()
+				clear(p.a.routes)
+				lose(p.a)
+				p.mu.Unlock()
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
+				if n := p.a.kernelRoutes(); n != 1 {
+					t.Errorf("%d routes in the kernel, want 1", n)
+				}
+				wantState(t, a, vrrp.Master)
+				if ran := p.a.scriptsRun(); len(ran) > 0 {
+					t.Errorf("scripts were run: %v", ran)
+				}
+				ended()
+			})
+		})
+	}
+}
+
+// A port watcher that fails is replaced, and what happened meanwhile is learnt.
+func TestPortWatcherIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		a, _, ended := p.steady(t)
+		p.mu.Lock()
+		for c := range p.a.watchers {
+			close(c)
+			delete(p.a.watchers, c)
+		}
+		lan := p.a.ports["lan0"]
+		lan.state.Carrier = port.CarrierDown
+		p.mu.Unlock()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if i := snapshotOf(t, a).Status.Instances[0]; len(i.Faults) == 0 {
+			t.Errorf("the lost carrier of lan0 was not noticed: %+v", i)
+		}
+		ended()
+	})
+}
+
+// A socket that breaks is opened again.
+func TestBrokenSocketIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		_, b, ended := p.steady(t)
+		p.mu.Lock()
+		for c := range p.b.ports["cable"].wires {
+			close(c.frames)
+			delete(p.b.ports["cable"].wires, c)
+		}
+		p.mu.Unlock()
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		wantState(t, b, vrrp.Backup)
+		if heard := snapshotOf(t, b).Status.Instances[0].Doubt; heard != "" {
+			t.Errorf("b is in doubt: %s", heard)
+		}
+		ended()
+	})
+}
+
+// A firewall that drops adverts is named, and does no harm.
+func TestFirewallIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		p.b.raw = 0
+		_, b, ended := p.steady(t)
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		wantState(t, b, vrrp.Backup)
+		if line := "drops the adverts that come to cable"; strings.Count(p.b.log.String(), line) != 1 {
+			t.Errorf("the log does not say once %q", line)
+		}
+		ended()
+	})
+}
+
+// What somebody else removes while a change of ours is under way is not lost in
+// it.
+func TestDeletionDuringAChangeIsRepaired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		_, _, ended := p.steady(t)
+		lan0 := object{index: p.a.ports["lan0"].state.Index, prefix: netip.MustParsePrefix("192.0.2.1/24")}
+		p.mu.Lock()
+		p.a.slow = 10 * time.Millisecond
+		p.a.during = func(deed string) {
+			if deed == "drop 198.51.100.1/24" {
+				p.a.remove(lan0)
+			}
+		}
+		p.mu.Unlock()
+		p.a.reload(pairFile(100, "192.0.2.1/24 dev lan0", "198.51.100.1/24 dev lan1 label lan1:1"))
+		time.Sleep(200 * time.Millisecond)
+		synctest.Wait()
+		wantHolds(t, p.a, "192.0.2.1/24", "198.51.100.1/24")
+		ended()
+	})
+}
+
+// A serving port that is made again between two looks has lost its addresses;
+// they are put on the new one, and announced there.
+func TestServingPortIsMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		a, _, ended := p.steady(t)
+		lan := p.a.ports["lan0"]
+		lan.claimed()
+		p.mu.Lock()
+		old := lan.state.Index
+		delete(p.a.vips, object{index: old, prefix: netip.MustParsePrefix("192.0.2.1/24")})
+		lan.state.Index = 79
+		for c := range p.a.watchers {
+			c <- port.Change{Removed: []int{old}, States: []port.State{lan.state}}
+		}
+		p.mu.Unlock()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		wantState(t, a, vrrp.Master)
+		wantHolds(t, p.a, "192.0.2.1/24", "198.51.100.1/24")
+		if claims := lan.claimed(); len(claims) == 0 {
+			t.Error("nothing was announced on the new port")
+		}
+		ended()
+	})
+}
+
+// A router in FAULT puts nothing back.
+func TestNothingIsRepairedInFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		a, _, ended := p.steady(t)
+		p.mu.Lock()
+		p.a.ports["lan1"].carrier(port.CarrierDown)
+		p.mu.Unlock()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		wantState(t, a, vrrp.Fault)
+		wantHolds(t, p.a)
+		p.mu.Lock()
+		for c := range p.a.gone {
+			c <- address.Gone{Resync: true}
+		}
+		p.mu.Unlock()
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		wantHolds(t, p.a)
+		ended()
 	})
 }

@@ -64,6 +64,8 @@ type twinHost struct {
 	routes    map[address.Route]bool
 	deeds     []string // what was done to the kernel, in order
 	stuck     chan struct{}
+	slow      time.Duration     // what each deed takes
+	during    func(deed string) // called with each deed, under the lock
 	refuse    error
 	watchers  map[chan port.Change]bool
 	gone      map[chan address.Gone]bool
@@ -286,7 +288,10 @@ func (c *twinWire) PacketHeard() uint64 { return c.heard.Load() }
 
 func (c *twinWire) Receive() (wire.Frame, error) {
 	select {
-	case f := <-c.frames:
+	case f, ok := <-c.frames:
+		if !ok {
+			return f, syscall.ENETDOWN
+		}
 		c.heard.Add(1)
 		return f, nil
 	case <-c.closed:
@@ -424,7 +429,10 @@ type twinWatcher[T any] struct {
 
 func (w *twinWatcher[T]) Receive() (T, error) {
 	select {
-	case c := <-w.changes:
+	case c, ok := <-w.changes:
+		if !ok {
+			return c, syscall.ENOBUFS
+		}
 		return c, nil
 	case <-w.closed:
 		var zero T
@@ -448,7 +456,13 @@ func subscribe[T any](w *world, to map[chan T]bool) *twinWatcher[T] {
 	return watcher
 }
 
-func (h *twinPorts) Watch() (portWatcher, error) { return subscribe(h.world, h.watchers), nil }
+// Watch reports everything first, as the kernel edge does.
+func (h *twinPorts) Watch() (portWatcher, error) {
+	w := subscribe(h.world, h.watchers)
+	states, _ := h.Snapshot()
+	w.changes <- port.Change{Resync: true, States: states}
+	return w, nil
+}
 
 type twinCounter struct {
 	host  *twinPorts
@@ -492,13 +506,17 @@ type twinKernel twinHost
 // enter waits for as long as the kernel is stuck, then notes the deed.
 func (k *twinKernel) enter(deed string) (leave func(), err error) {
 	k.world.mu.Lock()
-	stuck := k.stuck
+	stuck, slow := k.stuck, k.slow
 	k.world.mu.Unlock()
 	if stuck != nil {
 		<-stuck
 	}
+	time.Sleep(slow)
 	k.world.mu.Lock()
 	k.deeds = append(k.deeds, deed)
+	if k.during != nil {
+		k.during(deed)
+	}
 	return k.world.mu.Unlock, k.refuse
 }
 
