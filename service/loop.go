@@ -105,6 +105,7 @@ type service struct {
 	read      latest[struct{}]
 	wanted    latest[map[socketKey]site]
 	polled    latest[map[string]int]
+	hurry     latest[struct{}]
 	surveyed  latest[map[node.Port]int]
 	verify    latest[[]suspect]
 

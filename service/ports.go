@@ -81,6 +81,18 @@ func (b *book) apply(c port.Change) {
 	}
 }
 
+// carrierMoves says that a change reports another carrier of any interface of
+// this host, used here or not.
+func (b *book) carrierMoves(c port.Change) bool {
+	for _, s := range c.States {
+		known, ok := b.byIndex[s.Index]
+		if ok && (known.Carrier != s.Carrier || known.DownCount != s.DownCount) {
+			return true
+		}
+	}
+	return false
+}
+
 // newer guards against news that were overtaken: a report of the kernel may
 // wait in a queue while a reading tells what came after it. The count of losses
 // never runs backwards, so a lower one is the older truth about the carrier.
@@ -113,6 +125,9 @@ func (s *service) takePorts(news portNews) {
 	before := make(map[node.Port]port.State, len(names))
 	for _, name := range names {
 		before[name] = s.book.find(name)
+	}
+	if s.book.carrierMoves(news.change) {
+		s.hurry.put(struct{}{})
 	}
 	s.book.apply(news.change)
 	s.follow()

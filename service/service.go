@@ -138,7 +138,7 @@ func newService(o Options, e edges, out outlets, p plan) *service {
 		loaded: make(chan loaded, 1), queries: make(chan chan<- Snapshot), signals: e.signals,
 		mutations: newMailbox(), leases: newMailbox(), jobs: make(chan []announcement, 64),
 		read: newLatest[struct{}](), wanted: newLatest[map[socketKey]site](),
-		polled: newLatest[map[string]int](), surveyed: newLatest[map[node.Port]int](),
+		hurry: newLatest[struct{}](), polled: newLatest[map[string]int](), surveyed: newLatest[map[node.Port]int](),
 		verify: newLatest[[]suspect](), verified: make(chan verified),
 		started: time.Now(),
 	}

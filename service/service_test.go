@@ -187,6 +187,38 @@ func TestPowerOffIsTakenOverAtOnce(t *testing.T) {
 	})
 }
 
+// The kernel holds carrier losses back for a second after it reported one, so
+// in that second the counters are read more often.
+func TestCountersAreReadMoreOftenWhileReportsAreHeldBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		_, _, ended := p.steady(t)
+		readings := func() int {
+			p.mu.Lock()
+			p.b.counted = 0
+			p.mu.Unlock()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return p.b.counted
+		}
+		if n := readings(); n < 99 || n > 101 {
+			t.Errorf("%d readings in a quiet second, want 100", n)
+		}
+		p.b.ports["lan1"].carrier(port.CarrierDown)
+		synctest.Wait()
+		if n := readings(); n < 480 {
+			t.Errorf("%d readings in the second after a report, want about 500", n)
+		}
+		time.Sleep(time.Second)
+		if n := readings(); n < 99 || n > 101 {
+			t.Errorf("%d readings later, want 100 again", n)
+		}
+		ended()
+	})
+}
+
 func TestCutCableMovesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair()

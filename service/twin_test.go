@@ -75,6 +75,7 @@ type twinHost struct {
 	logger    *slog.Logger // in place of log, if set
 	posted    []string
 	statuses  []string
+	counted   int // readings of carrier counters
 }
 
 type world struct {
@@ -478,6 +479,7 @@ func (h *twinPorts) Counter(name string) (carrierCounter, error) {
 func (c twinCounter) Read() (uint32, error) {
 	c.host.world.mu.Lock()
 	defer c.host.world.mu.Unlock()
+	c.host.counted++
 	p := (*twinHost)(c.host).find(c.index)
 	if p == nil {
 		return 0, syscall.ENODEV

@@ -19,6 +19,14 @@ import (
 // and each 2 ms would cost a twentieth of a core.
 const carrierPoll = 10 * time.Millisecond
 
+// After a report about any carrier of the host the kernel holds further ones
+// back for a second, so for a little longer than that the counters are all
+// there is, and are read more often.
+const (
+	heldBack     = 1100 * time.Millisecond
+	heldBackPoll = 2 * time.Millisecond
+)
+
 // start sets every goroutine going. They end with the context; one that is
 // stuck in the kernel ends with the process.
 func (s *service) start(ctx context.Context, w watchers, k kernels, theirs foreign) {
@@ -329,6 +337,8 @@ func (s *service) carrierPoller(ctx context.Context) {
 	defer closePolled(polled)
 	ticker := time.NewTicker(carrierPoll)
 	defer ticker.Stop()
+	calm := time.NewTimer(0)
+	defer calm.Stop()
 	for {
 		tick := ticker.C
 		if len(polled) == 0 {
@@ -337,21 +347,30 @@ func (s *service) carrierPoller(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.hurry:
+			ticker.Reset(heldBackPoll)
+			calm.Reset(heldBack)
+		case <-calm.C:
+			ticker.Reset(carrierPoll)
 		case wanted := <-s.polled:
 			s.openCounters(polled, wanted)
 		case <-tick:
-			for name, p := range polled {
-				count, err := p.counter.Read()
-				switch {
-				case err != nil:
-					// The port is gone; whoever watches ports will say so.
-					_ = p.counter.Close()
-					delete(polled, name)
-				case !p.known || count != p.count:
-					p.known, p.count = true, count
-					tell(ctx, s.carrier, carrierNews{index: p.index, count: count})
-				}
-			}
+			s.readCounters(ctx, polled)
+		}
+	}
+}
+
+func (s *service) readCounters(ctx context.Context, polled map[string]*polledPort) {
+	for name, p := range polled {
+		count, err := p.counter.Read()
+		switch {
+		case err != nil:
+			// The port is gone; whoever watches ports will say so.
+			_ = p.counter.Close()
+			delete(polled, name)
+		case !p.known || count != p.count:
+			p.known, p.count = true, count
+			tell(ctx, s.carrier, carrierNews{index: p.index, count: count})
 		}
 	}
 }
