@@ -29,7 +29,8 @@ func main() { os.Exit(hwtest.Main(func() int { return run(os.Args[1:], os.Stdout
 // A plan is what the flags ask for.
 type plan struct {
 	standfast, keepalived   string
-	runs, yardstick, pauses int
+	runs, disturbed         int
+	yardstick, pauses       int
 	json                    bool
 }
 
@@ -66,7 +67,8 @@ func parse(args []string) (plan, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&p.standfast, "standfast", "bin/standfast", "the `program` to measure")
 	flags.StringVar(&p.keepalived, "keepalived", "", "keepalived's `program`, the yardstick; found in PATH if empty, \"none\" for none")
-	flags.IntVar(&p.runs, "runs", 100, "power-offs of each kind")
+	flags.IntVar(&p.runs, "runs", 100, "power-offs")
+	flags.IntVar(&p.disturbed, "disturbed", 50, "power-offs within a second after another port's carrier changed")
 	flags.IntVar(&p.yardstick, "yardstick", 20, "power-offs of keepalived")
 	flags.IntVar(&p.pauses, "pauses", 20, "pauses of 20 ms as the cable is cut")
 	flags.BoolVar(&p.json, "json", false, "print JSON instead of a table")
@@ -89,18 +91,17 @@ func parse(args []string) (plan, error) {
 func (p plan) measure() (result, error) {
 	var r result
 	err := onPair(lab.Standfast(p.standfast), func(s *series) error {
-		for i := range p.runs {
-			quiet, err := s.powerOff(false)
-			if err != nil {
-				return err
+		for i := range max(p.runs, p.disturbed) {
+			if i < p.runs {
+				if err := s.run(&r.Quiet, false); err != nil {
+					return err
+				}
 			}
-			noisy, err := s.powerOff(true)
-			if err != nil {
-				return err
+			if i < p.disturbed {
+				if err := s.run(&r.Noisy, true); err != nil {
+					return err
+				}
 			}
-			r.Quiet.add(quiet)
-			r.Noisy.add(noisy)
-			progress("standfast %d/%d: %v, after another port's change %v", i+1, p.runs, quiet.Served(), noisy.Served())
 		}
 		return nil
 	})
@@ -116,13 +117,10 @@ func (p plan) measure() (result, error) {
 		return r, err
 	}
 	err = onPair(lab.Keepalived(p.keepalived, true), func(s *series) error {
-		for i := range p.yardstick {
-			t, err := s.powerOff(false)
-			if err != nil {
+		for range p.yardstick {
+			if err := s.run(&r.Keepalived, false); err != nil {
 				return err
 			}
-			r.Keepalived.add(t)
-			progress("keepalived %d/%d: %v", i+1, p.yardstick, t.Served())
 		}
 		return nil
 	})

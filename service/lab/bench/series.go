@@ -57,6 +57,17 @@ func onPair(d lab.Daemon, f func(*series) error) (err error) {
 	return f(s)
 }
 
+// run adds one power-off to the figures and says what came of it.
+func (s *series) run(f *figures, noisy bool) error {
+	t, err := s.powerOff(noisy)
+	if err != nil {
+		return err
+	}
+	f.add(t)
+	progress("run %d, another port changed within a second %v: %v", f.Runs, noisy, t.Served())
+	return nil
+}
+
 // powerOff lets the pair settle, takes A's power at a random phase of the advert interval and measures how B takes over. With
 // noisy true another port of B lost its carrier within the second before. Then A gets its power back.
 func (s *series) powerOff(noisy bool) (lab.Takeover, error) {
