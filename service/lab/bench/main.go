@@ -28,10 +28,10 @@ func main() { os.Exit(hwtest.Main(func() int { return run(os.Args[1:], os.Stdout
 
 // A plan is what the flags ask for.
 type plan struct {
-	standfast, keepalived   string
-	runs, disturbed         int
-	yardstick, pauses       int
-	json                    bool
+	standfast, keepalived string
+	runs, disturbed       int
+	yardstick, pauses     int
+	json                  bool
 }
 
 func run(args []string, out io.Writer) int {
