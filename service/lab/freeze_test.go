@@ -1,0 +1,220 @@
+package lab
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"standfast/hw/hwtest"
+
+	"golang.org/x/sys/unix"
+)
+
+// An advert is one that arrived at the far end of the cable.
+type advert struct {
+	at       time.Time
+	from     netip.Addr
+	priority byte
+}
+
+// adverts are what a router's cable port hears, whether or not a daemon listens there.
+type adverts struct {
+	file *os.File
+	done chan struct{}
+
+	mu    sync.Mutex
+	heard []advert
+}
+
+// hearAdverts listens at the heartbeat port of a member.
+func (s *scene) hearAdverts(m *Member) *adverts {
+	s.t.Helper()
+	a := &adverts{done: make(chan struct{})}
+	index := m.Port(HeartbeatPort).Index()
+	check(s.t, m.Namespace().Do(func() error {
+		protocol := binary.NativeEndian.Uint16([]byte{unix.ETH_P_IP >> 8, unix.ETH_P_IP & 0xff})
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(protocol))
+		if err != nil {
+			return err
+		}
+		if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: index}); err != nil {
+			unix.Close(fd)
+			return err
+		}
+		a.file = os.NewFile(uintptr(fd), "adverts")
+		return nil
+	}))
+	go a.listen()
+	s.t.Cleanup(func() { a.file.Close(); <-a.done })
+	return a
+}
+
+// What of an advert's packet is looked at.
+const (
+	ipv4Length   = 20
+	ipv4Protocol = 9
+	ipv4Source   = 12
+	vrrpProtocol = 112
+	vrrpPriority = 2
+)
+
+func (a *adverts) listen() {
+	defer close(a.done)
+	packet := make([]byte, 2048)
+	for {
+		n, err := a.file.Read(packet)
+		if errors.Is(err, unix.ENETDOWN) {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		header := int(packet[0]&0x0f) * 4
+		if n < ipv4Length || n < header+vrrpPriority+1 || packet[ipv4Protocol] != vrrpProtocol {
+			continue
+		}
+		heard := advert{at: time.Now(), from: netip.AddrFrom4([4]byte(packet[ipv4Source:])), priority: packet[header+vrrpPriority]}
+		a.mu.Lock()
+		a.heard = append(a.heard, heard)
+		a.mu.Unlock()
+	}
+}
+
+// between returns the adverts of a router that were heard from one moment on and before another; a zero to is now.
+func (a *adverts) between(from *Member, since, to time.Time) []advert {
+	sender := netip.AddrFrom4([4]byte{10, 255, 0, 1})
+	if from.Name() == "B" {
+		sender = netip.AddrFrom4([4]byte{10, 255, 0, 2})
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var found []advert
+	for _, x := range a.heard {
+		if x.from == sender && !x.at.Before(since) && (to.IsZero() || x.at.Before(to)) {
+			found = append(found, x)
+		}
+	}
+	return found
+}
+
+// next waits for the next advert of a router.
+func (s *scene) next(a *adverts, from *Member) advert {
+	s.t.Helper()
+	since := time.Now()
+	var found []advert
+	if !eventually(5*interval, func() bool { found = a.between(from, since, time.Time{}); return len(found) > 0 }) {
+		s.t.Fatalf("%s sends no advert", from.Name())
+	}
+	return found[0]
+}
+
+// phases are the parts of an advert interval after which something happens.
+func phases() []time.Duration {
+	if !long() {
+		return []time.Duration{0, 400 * time.Millisecond, 950 * time.Millisecond}
+	}
+	var list []time.Duration
+	for i := range 20 {
+		list = append(list, time.Duration(i)*50*time.Millisecond)
+	}
+	return list
+}
+
+// leaseBound is the promise: how long after its last advert a router that can no longer act still has its addresses.
+const leaseBound = 4 * time.Second
+
+// TestLease kills or stops a MASTER's processes. Its addresses go by themselves.
+func TestLease(t *testing.T) {
+	t.Parallel()
+	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
+		for _, phase := range phases() {
+			t.Run(fmt.Sprintf("%v %v after an advert", sig, phase), func(t *testing.T) {
+				t.Parallel()
+				s := watched(t, Options{})
+				heard := s.hearAdverts(s.B)
+				events, err := s.A.Namespace().Watch()
+				check(t, err)
+				defer events.Close()
+				s.start(s.A)
+				s.await(bootWait+masterDownA, SideA)
+				s.next(heard, s.A) // the leases of the start are renewed by now
+				s.watch(time.Until(s.next(heard, s.A).at.Add(phase)))
+				dead := s.signal(s.A, sig)
+				var gone time.Time
+				for _, lan := range s.LANs {
+					e, err := events.Await(dead, 2*leaseBound, func(e hwtest.Event) bool {
+						return e.Kind == hwtest.AddressRemoved && e.Prefix.Addr() == lan.VIP.Addr()
+					})
+					check(t, err)
+					if e.At.After(gone) {
+						gone = e.At
+					}
+				}
+				sent := heard.between(s.A, time.Time{}, time.Time{})
+				last := sent[len(sent)-1].at
+				t.Logf("%v after the last advert the last address was gone", gone.Sub(last).Round(time.Millisecond))
+				if after := gone.Sub(last); after > leaseBound {
+					t.Errorf("the last address went %v after the last advert, promised are %v", after, leaseBound)
+				}
+				if last.After(dead.Add(100 * time.Millisecond)) {
+					t.Errorf("an advert %v after the signal", last.Sub(dead))
+				}
+			})
+		}
+	}
+}
+
+// TestAwakening stops a MASTER for ten seconds. When it goes on, another serves: it lets go and listens before it speaks.
+func TestAwakening(t *testing.T) {
+	t.Parallel()
+	s := settled(t)
+	heard := s.hearAdverts(s.B)
+	stopped := s.signal(s.A, syscall.SIGSTOP)
+	took := s.await(leaseBound+MasterDown, SideB).Sub(stopped)
+	t.Logf("B serves %v after the stop", took.Round(time.Millisecond))
+	s.watch(time.Until(stopped.Add(10 * time.Second)))
+	woken := s.signal(s.A, syscall.SIGCONT)
+	s.watch(5 * time.Second)
+	s.await(5*time.Second, SideA) // it has the higher priority: it listened, and preempted
+	s.watch(2 * interval)
+	first := heard.between(s.A, woken, time.Time{})
+	if len(first) == 0 {
+		t.Fatal("A holds the addresses and sends no advert")
+	}
+	t.Logf("A adverts again %v after it was woken", first[0].at.Sub(woken).Round(time.Millisecond))
+	if listened := first[0].at.Sub(woken); listened < 3*interval {
+		t.Errorf("A speaks %v after it was woken: it did not listen", listened)
+	}
+	line := s.since(stopped)
+	for i, v := range line.VIPs {
+		if tally := line.Tally(i, hwtest.Answers); tally.LongestSeveral > grain {
+			t.Errorf("%s was answered by both for %v", v.Addr, tally.LongestSeveral)
+		}
+		if tally := line.Tally(i, hwtest.Owners); tally.LongestSeveral > interval {
+			t.Errorf("%s was held by both for %v", v.Addr, tally.LongestSeveral)
+		}
+	}
+	for i, want := range [][]string{{"BACKUP", "MASTER"}, {"MASTER", "BACKUP"}} {
+		if got := s.Members()[i].Log.Transitions(stopped, time.Time{}); !slices.Equal(got, want) {
+			t.Errorf("%s went through %v, not %v", s.Members()[i].Name(), got, want)
+		}
+	}
+}
+
+// TestNap stops a MASTER for less than the BACKUP's patience. Nobody moves.
+func TestNap(t *testing.T) {
+	t.Parallel()
+	s := settled(t)
+	begun := s.signal(s.A, syscall.SIGSTOP)
+	s.watch(1800 * time.Millisecond)
+	s.signal(s.A, syscall.SIGCONT)
+	s.watch(MasterDown)
+	s.undisturbed(begun)
+}
