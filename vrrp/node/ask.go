@@ -111,17 +111,25 @@ func (p *port) spend(now vrrp.Instant, burst bool) bool {
 	return true
 }
 
-// question puts one question, if the budget allows; a unicast goes to whoever
-// answered last.
+// question puts one question, if the budget allows.
 func (n *Node) question(p *port, t *target, f form, burst bool) bool {
 	sender, ok := n.asker(p, t.addr)
 	switch {
-	case !ok, f == unicast && t.mac == (MAC{}):
+	case !ok, f == unicast && n.addressee(p, t) == (MAC{}):
 		return false
 	case f == unicast:
-		return n.put(p, t, t.mac, sender, burst)
+		return n.put(p, t, n.addressee(p, t), sender, burst)
 	}
 	return n.put(p, t, MAC{}, sender, burst)
+}
+
+// addressee is whom a unicast goes to: whoever answered last, and for a VIP for
+// which nobody has answered, the peer as it was last seen on this port.
+func (n *Node) addressee(p *port, t *target) MAC {
+	if peers := p.allPeers(); t.mac == (MAC{}) && len(peers) > 0 && n.isVIP(t.addr) {
+		return peers[0]
+	}
+	return t.mac
 }
 
 // confirm asks a station that answered a broadcast whether it was itself,
@@ -166,22 +174,32 @@ func (t *target) expire(now vrrp.Instant) {
 	t.pending = slices.DeleteFunc(t.pending, func(q pending) bool { return now.Sub(q.at) > answerWindow })
 }
 
-// match attributes an answer to the oldest question that this station has not
-// answered: a proxy or a stranger who was quicker does not answer for others.
-// Answers carry no mark of what they answer; in doubt they are taken for the
-// weaker proof: a living host that missed the broadcast is confirmed one round
-// late, while a cache that answered the broadcast is never taken for a host.
-func (t *target) match(now vrrp.Instant, mac MAC) (q pending, ok bool) {
+// match attributes an answer to a question that this station has not answered:
+// a proxy or a stranger who was quicker does not answer for others. Answers
+// carry no mark of what they answer; in doubt they are taken for the weaker
+// proof, the oldest broadcast: a living host that missed the broadcast is
+// confirmed one round late, while a cache that answered the broadcast is never
+// taken for a host, not even after unicasts that found the host dead. The
+// match is clear if there was no choice.
+func (t *target) match(now vrrp.Instant, mac MAC) (q pending, clear, ok bool) {
 	t.expire(now)
+	at := -1
+	clear = true
 	for k := range t.pending {
 		q := &t.pending[k]
 		if q.form == unicast && q.to != mac || len(q.by) >= maxAnswers || slices.Contains(q.by, mac) {
 			continue
 		}
-		q.by = append(q.by, mac)
-		return *q, true
+		clear = at < 0
+		if at < 0 || q.form < t.pending[at].form {
+			at = k
+		}
 	}
-	return pending{}, false
+	if at < 0 {
+		return pending{}, false, false
+	}
+	t.pending[at].by = append(t.pending[at].by, mac)
+	return t.pending[at], clear, true
 }
 
 // wait is how long a round waits for its answers.
@@ -323,12 +341,14 @@ func (n *Node) takeReply(p *port, e Heard) {
 	if t == nil {
 		return
 	}
-	q, ok := t.match(n.now, e.MAC)
+	q, clear, ok := t.match(n.now, e.MAC)
 	if !ok {
 		return
 	}
 	f := q.form
-	p.learn(n.now.Sub(q.at))
+	if clear { // else it may have answered a later question, and sooner than it seems
+		p.learn(n.now.Sub(q.at))
+	}
 	if n.isControl(p, e.Sender) {
 		p.addProxy(e.MAC)
 		return
@@ -414,6 +434,9 @@ func (n *Node) takeOverheard(p *port, e Heard) {
 	}
 	if e.Op != Gratuitous || !n.isVIP(e.Sender) {
 		return
+	}
+	if n.vipPeerFresh(e.Sender) && !p.learned {
+		p.addAsker(e.MAC) // where a fabric keeps broadcasts from it, this says whom to ask
 	}
 	for _, i := range n.instances {
 		if i.serves(p, e.Sender) {

@@ -90,11 +90,11 @@ func TestAnswersBelongToQuestions(t *testing.T) {
 	}{
 		{quick, broadcast, true}, {slow, broadcast, true}, {quick, 0, false}, {slow, unicast, true}, {slow, 0, false},
 	} {
-		if q, ok := x.match(30, c.mac); ok != c.ok || q.form != c.form {
+		if q, _, ok := x.match(30, c.mac); ok != c.ok || q.form != c.form {
 			t.Errorf("%v: an answer to %v (%v), want %v (%v)", c.mac, q.form, ok, c.form, c.ok)
 		}
 	}
-	if _, ok := x.match(vrrp.Instant(time.Second), MAC{2, 3}); ok {
+	if _, _, ok := x.match(vrrp.Instant(time.Second), MAC{2, 3}); ok {
 		t.Error("an answer a second late belongs to no question")
 	}
 }

@@ -231,7 +231,7 @@ func (b *burst) extend() bool {
 func (n *Node) askRound(a *asking, round int) {
 	if a.reply() != verdict.ReplyPeer {
 		f := broadcast
-		if round > 1 && a.vip.mac != (MAC{}) && !virtual(a.vip.mac) {
+		if to := n.addressee(a.port, a.vip); round > 1 && to != (MAC{}) && !virtual(to) {
 			f = unicast
 		}
 		if n.question(a.port, a.vip, f, true) {

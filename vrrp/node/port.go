@@ -141,8 +141,9 @@ func (p *port) addPeer(mac MAC) {
 	p.peers = remember(p.peers, mac, maxPeers)
 }
 
-// addAsker remembers who asks our question, apart from those who answer: a
-// question costs nothing, and a hundred of them make nobody else a stranger.
+// addAsker remembers who asks our question, or announces our address where
+// nobody answers for it, apart from those who answer: a question costs nothing,
+// and a hundred of them make nobody else a stranger.
 func (p *port) addAsker(mac MAC) {
 	if mac != (MAC{}) && !p.isProxy(mac) {
 		p.askers = remember(p.askers, mac, maxPeers)

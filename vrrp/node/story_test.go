@@ -159,6 +159,11 @@ func TestFabricThatAnswersForTheDead(t *testing.T) {
 	if took > 100*time.Millisecond {
 		t.Errorf("B served after %v although only a cache answers", took)
 	}
+	moves := len(b.moves)
+	for range 6000 {
+		w.run(10 * time.Millisecond)
+		w.want("B does not give way to a cache", b.serves() && len(b.moves) == moves)
+	}
 }
 
 func TestFabricThatHidesTheLiving(t *testing.T) {
@@ -173,6 +178,13 @@ func TestFabricThatHidesTheLiving(t *testing.T) {
 	w.cut()
 	w.run(60 * time.Second)
 	w.want("one MASTER", w.masters() == 1 && a.serves() && b.bare())
+	w.want("B knows why", b.rule() == verdict.BackupContested)
+	w.join()
+	w.run(60 * time.Second)
+	w.powerOff(a)
+	if took := w.until("B serves", 10*time.Second, b.serves); took > 50*time.Millisecond {
+		t.Errorf("B served %v after the power-off, although it knew whom to ask", took)
+	}
 }
 
 func TestPauseAsTheCableIsCutIsRecanted(t *testing.T) {
