@@ -227,7 +227,7 @@ func absence(events *hwtest.Events, vip netip.Prefix, since time.Time) (longest 
 	return longest
 }
 
-// change changes an address in a namespace and returns how long that took.
+// change adds and removes an address in a namespace and returns how long that took, 0 where it is impossible.
 func change(room *hwtest.Namespace) time.Duration {
 	begun := time.Now()
 	lo, err := room.Link("lo")
@@ -235,7 +235,8 @@ func change(room *hwtest.Namespace) time.Duration {
 		return 0
 	}
 	ip := net.IPNet{IP: net.IPv4(127, 9, 9, 9), Mask: net.CIDRMask(32, 32)}
-	if err := room.Kernel().AddrAdd(lo, &netlink.Addr{IPNet: &ip}); err != nil {
+	address := &netlink.Addr{IPNet: &ip}
+	if room.Kernel().AddrAdd(lo, address) != nil || room.Kernel().AddrDel(lo, address) != nil {
 		return 0
 	}
 	return time.Since(begun)
