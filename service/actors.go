@@ -24,6 +24,7 @@ type wish struct {
 	// delta sets only what is not known to be there already. Without it
 	// everything is set again, whatever the actor believes.
 	delta bool
+	again bool // it has failed before
 	// done makes the answer; nil if nobody waits for one.
 	done func(err error, took time.Duration) answer
 }
@@ -130,10 +131,15 @@ type actor struct {
 	// the next one is never far.
 	persistent bool
 	failed     map[node.Key]wish
+	pause      time.Duration // before the next try
 }
 
-// wishAgain is how long the actor waits before it tries again what failed.
-const wishAgain = 500 * time.Millisecond
+// wishAgain is how long the actor waits before it tries again what failed; the
+// wait doubles with each try, as far as wishSeldom.
+const (
+	wishAgain  = 500 * time.Millisecond
+	wishSeldom = 8 * time.Second
+)
 
 // errSuperseded ends a wish early because a newer one is waiting.
 var errSuperseded = errors.New("superseded")
@@ -163,21 +169,26 @@ func (a *actor) again() <-chan time.Time {
 	if len(a.failed) == 0 {
 		return nil
 	}
-	return time.After(wishAgain)
+	return time.After(a.pause)
 }
 
 // retry puts back what failed, unless something newer is wished for.
 func (a *actor) retry() {
 	for key, w := range a.failed {
 		if !a.box.superseded(key) {
+			w.again = true
 			a.box.put(w)
 		}
 	}
 	clear(a.failed)
+	a.pause = min(2*a.pause, wishSeldom)
 }
 
 func (a *actor) carryOut(w wish) {
 	delete(a.failed, w.key)
+	if !w.again {
+		a.pause = wishAgain
+	}
 	begun := a.now()
 	err := a.perform(a.kernel, w)
 	if errors.Is(err, errSuperseded) {

@@ -251,7 +251,12 @@ func (s *service) takeAnswer(a answer) {
 	if a.serial != 0 && a.serial != asked.serial {
 		return
 	}
-	if a.serial != 0 && !a.failed { // after a failure the actor goes on trying
+	switch {
+	case a.serial == 0:
+	case a.failed:
+		asked.failed = true
+		s.requests[a.key] = asked
+	default:
 		delete(s.requests, a.key)
 	}
 	if a.event != nil {
@@ -296,7 +301,7 @@ func (s *service) catchUp(opened socketKey) {
 		return
 	}
 	for key := range s.held {
-		if _, busy := s.requests[key]; !busy {
+		if !s.busy(key) {
 			s.announce(key, s.repeat(key), func(v vipLine) bool { return v.port == opened.port })
 		}
 	}
@@ -319,7 +324,7 @@ func (s *service) takeGone(g address.Gone) {
 		s.deleted(key, s.newest[key])
 	}
 	for _, x := range suspects {
-		if _, busy := s.requests[x.key]; busy {
+		if s.busy(x.key) {
 			s.deleted(x.key, s.newest[x.key])
 			continue
 		}
@@ -346,10 +351,10 @@ func (s *service) takeVerified(v verified) {
 // have been the cause, and have mended it by its end, or not: everything is set
 // once more after it.
 func (s *service) deleted(key node.Key, newest uint64) {
-	asked, busy := s.requests[key]
 	_, held := s.held[key]
 	switch {
-	case busy:
+	case s.busy(key):
+		asked := s.requests[key]
 		asked.recheck = true
 		s.requests[key] = asked
 	case !held:

@@ -134,6 +134,14 @@ type request struct {
 	serial  uint64
 	install bool // the brain waits for Installed
 	recheck bool // something was reported gone meanwhile, by our own hand or not
+	failed  bool // once; the actor tries again
+}
+
+// busy says whether a mutation of the instance is under way. One that has failed
+// is not: it waits for its next try.
+func (s *service) busy(key node.Key) bool {
+	asked, ok := s.requests[key]
+	return ok && !asked.failed
 }
 
 // requested makes the newest request of an instance the only one of which the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -56,6 +57,54 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("the error %q does not say %q", err, c.says)
 			}
 		})
+	}
+}
+
+// The whole service but for its edges: lock, control socket, word to the
+// service manager, end.
+func TestRun(t *testing.T) {
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	t.Setenv("NOTIFY_SOCKET", manager.LocalAddr().String())
+	told := func(want string) {
+		t.Helper()
+		b := make([]byte, 4096)
+		if err := manager.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			n, err := manager.Read(b)
+			if err != nil {
+				t.Fatalf("the service manager was not told %s: %v", want, err)
+			}
+			if strings.Contains(string(b[:n]), want) {
+				return
+			}
+		}
+	}
+	host, dir := newPair().a, t.TempDir()
+	ended := make(chan error)
+	go func() {
+		ended <- run(t.Context(), Options{File: "/etc/standfast.conf", RuntimeDir: dir, Version: "test"}, host.edges())
+	}()
+	told("READY=1")
+	answer, err := Query(t.Context(), dir, Request{Verb: "status"})
+	if err != nil || !strings.Contains(string(answer), `"VI_0"`) {
+		t.Errorf("status: %s, %v", answer, err)
+	}
+	host.signals <- unix.SIGHUP
+	told("RELOADING=1")
+	told("READY=1")
+	host.signals <- unix.SIGTERM
+	told("STOPPING=1")
+	if err := <-ended; err != nil {
+		t.Errorf("the end: %v", err)
+	}
+	if _, err := Query(t.Context(), dir, Request{Verb: "status"}); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("status after the end: %v, want ErrNotRunning", err)
 	}
 }
 

@@ -892,3 +892,33 @@ func TestNothingIsRepairedInFault(t *testing.T) {
 		ended()
 	})
 }
+
+// A route that the kernel refuses keeps nobody from serving: it is tried again,
+// and what else happens meanwhile is not overlooked.
+func TestRefusedRoute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		p.a.noRoute = syscall.ENETUNREACH
+		a, _, ended := p.steady(t)
+		wantHolds(t, p.a, "192.0.2.1/24", "198.51.100.1/24")
+		if n := strings.Count(p.a.log.String(), syscall.ENETUNREACH.Error()); n != 1 {
+			t.Errorf("the refusal was logged %d times, want once", n)
+		}
+		p.mu.Lock()
+		p.a.remove(object{index: p.a.ports["lan0"].state.Index, prefix: netip.MustParsePrefix("192.0.2.1/24")})
+		p.mu.Unlock()
+		time.Sleep(200 * time.Millisecond)
+		synctest.Wait()
+		wantHolds(t, p.a, "192.0.2.1/24", "198.51.100.1/24")
+		p.mu.Lock()
+		p.a.noRoute = nil
+		p.mu.Unlock()
+		time.Sleep(wishSeldom)
+		synctest.Wait()
+		if n := p.a.kernelRoutes(); n != 1 {
+			t.Errorf("%d routes in the kernel, want 1", n)
+		}
+		wantState(t, a, vrrp.Master)
+		ended()
+	})
+}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,6 +68,7 @@ type twinHost struct {
 	slow      time.Duration     // what each deed takes
 	during    func(deed string) // called with each deed, under the lock
 	refuse    error
+	noRoute   error // refuses routes only
 	watchers  map[chan port.Change]bool
 	gone      map[chan address.Gone]bool
 	signals   chan os.Signal
@@ -581,7 +583,7 @@ func siblings(a, b object) bool {
 func (k *twinKernel) SetRoute(r address.Route) error {
 	leave, err := k.enter(fmt.Sprintf("route %v", r.Dst))
 	defer leave()
-	if err == nil {
+	if err = cmp.Or(err, k.noRoute); err == nil {
 		k.routes[r] = true
 	}
 	return err
