@@ -369,10 +369,6 @@ func (n *Node) anyMute(i *instance) bool {
 
 // claim makes the instance MASTER on a verdict, unless something else forbids.
 func (n *Node) claim(i *instance, v verdict.Verdict) {
-	if i.group != nil && n.groupHolds(i.group) {
-		n.hold(i, 0)
-		return
-	}
 	if at, ok := i.recant.claimAt(n.now); ok && !n.begunAfter(i, at) {
 		i.doubt.next = min(i.doubt.next, max(at, n.now+1))
 		n.hold(i, max(at.Sub(n.now), i.skew()))
@@ -388,8 +384,13 @@ func (n *Node) begunAfter(i *instance, at vrrp.Instant) bool {
 	return q != nil && q.burst != nil && q.burst.began >= at
 }
 
-// become hands the takeover to the machine, if the kernel can follow.
+// become hands the takeover to the machine, if the group may move along and the
+// kernel can follow.
 func (n *Node) become(i *instance) {
+	if i.group != nil && n.groupHolds(i.group) {
+		n.hold(i, 0)
+		return
+	}
 	if n.stuck() {
 		n.wait(i, Warning, "takeover waits: a change of addresses is stuck in the kernel")
 		return

@@ -1,10 +1,14 @@
 package node
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"standfast/vrrp"
 	"standfast/vrrp/verdict"
@@ -441,4 +445,105 @@ func TestStrangerIsAnAlarm(t *testing.T) {
 	if alarms != 1 {
 		t.Errorf("%d alarms about the stranger", alarms)
 	}
+}
+
+// A group whose one member hears a MASTER it must obey does not preempt with
+// the other.
+func TestGroupDoesNotPreemptByHalf(t *testing.T) {
+	w := newPair(t)
+	a, b := w.add("A"), w.add("B")
+	a.cfg, b.cfg = group2(100), group2(50)
+	a.cfg.Instances[1].VRRP.Priority = 20 // outranked in one of the two
+	b.start()
+	w.run(10 * time.Second)
+	a.start()
+	w.run(time.Minute)
+	w.want("nobody moves", b.serves() && a.bare() && len(a.moves) == 2 && len(b.moves) == 4)
+}
+
+// Whatever happens to the heartbeat port alone, nobody moves.
+func TestTheHeartbeatPortAloneMovesNobody(t *testing.T) {
+	for seed := range uint64(40) {
+		w, a, b := newStory(t)
+		r := rand.New(rand.NewPCG(seed, 3))
+		w.want("calibrated", a.changes() == 1 && b.changes() == 0)
+		for range 30 {
+			x := []*box{a, b}[r.IntN(2)]
+			switch r.IntN(4) {
+			case 0:
+				w.cut()
+			case 1:
+				w.join()
+			case 2:
+				x.deaf[cable] = !x.deaf[cable]
+			case 3:
+				x.link(cable, !x.carrier[cable])
+			}
+			w.run(time.Duration(r.Int64N(int64(5 * time.Second))))
+			w.want(fmt.Sprintf("seed %d: A serves alone", seed), a.serves() && b.bare() && a.changes() == 1 && b.changes() == 0)
+		}
+	}
+}
+
+// An hour of peace costs few wake-ups and no memory.
+func TestPeaceCostsLittle(t *testing.T) {
+	w := newPair(t)
+	a, b := w.add("A"), w.add("B")
+	a.cfg, b.cfg = dual(100), dual(50)
+	for k, p := range ports {
+		w.lans[p].gateway2 = a.cfg.Instances[1].Witnesses[k].Addr
+	}
+	a.start()
+	b.start()
+	w.run(time.Minute)
+	steps, kept := 0, footprint(a.n)+footprint(b.n)
+	a.onStep = func(e Event, _ []Action) {
+		if e == (Expired{}) {
+			steps++
+		}
+	}
+	b.onStep = a.onStep
+	w.run(time.Hour)
+	if limit := 2 * 20 * 3600; steps > limit {
+		t.Errorf("%d wake-ups, want at most %d", steps, limit)
+	}
+	if now := footprint(a.n) + footprint(b.n); now > kept {
+		t.Errorf("%d things are kept after an hour, %d before it", now, kept)
+	}
+}
+
+// footprint counts everything in every map and list of a brain.
+func footprint(n *Node) int {
+	return size(reflect.ValueOf(n), map[unsafe.Pointer]bool{})
+}
+
+func size(v reflect.Value, seen map[unsafe.Pointer]bool) int {
+	total := 0
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() && !seen[v.UnsafePointer()] {
+			seen[v.UnsafePointer()] = true
+			total = size(v.Elem(), seen)
+		}
+	case reflect.Struct:
+		for k := range v.NumField() {
+			total += size(v.Field(k), seen)
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Kind() == reflect.Slice {
+			total = v.Cap()
+		}
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return total
+		}
+		for k := range v.Len() {
+			total += size(v.Index(k), seen)
+		}
+	case reflect.Map:
+		total = v.Len()
+		for r := v.MapRange(); r.Next(); {
+			total += size(r.Value(), seen)
+		}
+	}
+	return total
 }

@@ -200,15 +200,14 @@ func (n *Node) rival(i *instance, p *port, vip netip.Addr, mac MAC) {
 func (n *Node) settleRival(i *instance) {
 	m := &i.mastery
 	n.forgetRivals(i)
-	if m.insists && !n.exchanging(i) {
+	nobody := len(m.rivals) == 0 && !m.contested && !n.exchanging(i)
+	switch {
+	case m.insists && !n.exchanging(i), m.asked && !n.burstDone(i):
 		return
-	}
-	told := i.verdict.Finding == verdict.Contested && !m.rivalled.within(n.now, i.rivalMemory()) // and it is over
-	if len(m.rivals) == 0 && !m.contested && !n.exchanging(i) && !told {
+	case nobody && m.rivalled.within(n.now, i.rivalMemory()):
+		return // what was said of the rival stands until it is forgotten
+	case nobody && i.verdict.Finding != verdict.Contested:
 		n.settleDark(i)
-		return
-	}
-	if m.asked && !n.burstDone(i) {
 		return
 	}
 	r, s := n.rivalry(i)

@@ -25,6 +25,10 @@ type pair struct {
 	lans  map[Port]*lan
 	quiet bool // gateways do not answer
 	log   []string
+	// each is called at every event, after it; air decides over every frame:
+	// how often it arrives, and how much later than usual.
+	each func()
+	air  func() []time.Duration
 }
 
 // lan is a segment: who answers on it besides the routers.
@@ -57,6 +61,7 @@ type box struct {
 	refuse     string        // what the kernel says to every change
 	slow       time.Duration // how long the kernel takes for a change
 	state      map[Key]vrrp.State
+	wishes     map[Key]int // changes asked of the kernel so far
 	moves      []Transition
 	notes      []Note
 	wake       int
@@ -135,7 +140,7 @@ func newPair(t *testing.T) *pair {
 func (w *pair) add(name string, cfg ...Instance) *box {
 	b := &box{
 		name: name, w: w, cfg: Config{Instances: cfg}, carrier: map[Port]bool{}, macs: map[Port]MAC{},
-		owns: map[netip.Addr]vrrp.Instant{}, deaf: map[Port]bool{}, slow: kernelTime, state: map[Key]vrrp.State{},
+		owns: map[netip.Addr]vrrp.Instant{}, deaf: map[Port]bool{}, slow: kernelTime, state: map[Key]vrrp.State{}, wishes: map[Key]int{},
 	}
 	for k, p := range append([]Port{cable}, ports...) {
 		b.carrier[p] = true
@@ -180,11 +185,29 @@ func (w *pair) at(d time.Duration, do func()) {
 func (w *pair) run(d time.Duration) {
 	end := w.now.Add(d)
 	for len(w.queue) > 0 && w.queue[0].at <= end {
-		e := heap.Pop(&w.queue).(entry)
-		w.now = e.at
-		e.do()
+		w.step()
 	}
 	w.now = end
+}
+
+func (w *pair) step() {
+	e := heap.Pop(&w.queue).(entry)
+	w.now = e.at
+	e.do()
+	if w.each != nil {
+		w.each()
+	}
+}
+
+// fly lets a frame arrive after a flight, as often as the air wants.
+func (w *pair) fly(do func()) {
+	late := []time.Duration{0}
+	if w.air != nil {
+		late = w.air()
+	}
+	for _, d := range late {
+		w.at(flight+d, do)
+	}
 }
 
 // until lets time pass until something holds, at most for d.
@@ -193,9 +216,7 @@ func (w *pair) until(what string, d time.Duration, ok func() bool) time.Duration
 	begin := w.now
 	end := w.now.Add(d)
 	for !ok() && len(w.queue) > 0 && w.queue[0].at <= end {
-		e := heap.Pop(&w.queue).(entry)
-		w.now = e.at
-		e.do()
+		w.step()
 	}
 	w.want(what, ok())
 	return w.now.Sub(begin)
@@ -306,9 +327,9 @@ func (b *box) perform(a Action) {
 		}
 		w.ask(b, a)
 	case Install:
-		w.at(b.slow, func() { b.install(a) })
+		b.wish(a.Key, func() { b.install(a) })
 	case Withdraw:
-		w.at(b.slow, func() { b.withdraw(a.Key) })
+		b.wish(a.Key, func() { b.withdraw(a.Key) })
 	case Renew:
 		if b.onRenew != nil {
 			b.onRenew(a)
@@ -361,11 +382,23 @@ func (b *box) own(k Key, lease time.Duration, without []Port) {
 	}
 }
 
-// prolong renews the leases of what is there.
+// wish has the kernel do something in its time, unless something newer is
+// wished for by then.
+func (b *box) wish(k Key, do func()) {
+	b.wishes[k]++
+	turn := b.wishes[k]
+	b.w.at(b.slow, func() {
+		if turn == b.wishes[k] && !b.dead {
+			do()
+		}
+	})
+}
+
+// prolong renews the leases of what was put there, if they have run out or not.
 func (b *box) prolong(k Key, lease time.Duration) {
 	for _, v := range b.instance(k).VIPs {
-		if a := v.Prefix.Addr(); lease > 0 && b.has(a) {
-			b.owns[a] = b.w.now.Add(lease)
+		if _, there := b.owns[v.Prefix.Addr()]; there && lease > 0 {
+			b.owns[v.Prefix.Addr()] = b.w.now.Add(lease)
 		}
 	}
 }
@@ -396,7 +429,7 @@ func (w *pair) deliver(from *box, p Port, do func(*box)) {
 		if x == nil || x == from {
 			continue
 		}
-		w.at(flight, func() {
+		w.fly(func() {
 			if x.hearable(p) && !x.deaf[p] {
 				do(x)
 			}
@@ -417,7 +450,7 @@ func (w *pair) ask(from *box, q Ask) {
 		return
 	}
 	reply := func(mac MAC) {
-		w.at(2*flight, func() {
+		w.fly(func() {
 			if from.hearable(q.Port) && !from.deaf[q.Port] {
 				from.tell(Heard{Port: q.Port, Op: Reply, Sender: q.Target, MAC: mac, Target: q.Sender})
 			}
