@@ -405,11 +405,15 @@ func (r *renewer) perform(k kernel, w wish) error {
 }
 
 // removeLeftovers takes away what a previous run left in the kernel: whatever
-// carries our protocol number and, because old kernels keep no such number, the
+// carries our protocol number, unless another instance may own it, and, because old kernels keep no such number, the
 // configured VIPs that have a lease. It learns which of the configured VIPs are
 // an administrator's.
-func removeLeftovers(k kernel, configured []address.VIP) (removed int, theirs foreign, err error) {
-	vips, routes, err := k.Owned()
+func removeLeftovers(k kernel, configured []address.VIP, alone bool) (removed int, theirs foreign, err error) {
+	var vips []address.VIP
+	var routes []address.Route
+	if alone {
+		vips, routes, err = k.Owned()
+	}
 	if err != nil {
 		return 0, nil, fmt.Errorf("leftovers of a previous run: %w", err)
 	}

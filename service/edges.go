@@ -110,6 +110,7 @@ type edges struct {
 	now       func() time.Duration
 	rights    func() error
 	launch    func(runtimeDir string) error // the script helper, unless one is there
+	alone     func() bool                   // no other standfast is in this network namespace
 	files     fs.FS                         // rooted at /
 	sockets   socketEdge
 	ports     portEdge
@@ -120,7 +121,7 @@ type edges struct {
 // hostEdges are the edges of the host that the process runs on.
 func hostEdges(signals <-chan os.Signal) edges {
 	return edges{
-		now: clock.Now, rights: rights, launch: launchHelper, files: os.DirFS("/"),
+		now: clock.Now, rights: rights, launch: launchHelper, alone: alone, files: os.DirFS("/"),
 		sockets: hostSockets{}, ports: openPorts(), addresses: hostAddresses{},
 		signals: signals,
 	}
@@ -216,4 +217,20 @@ func launchHelper(runtimeDir string) error {
 		return fmt.Errorf("cannot start the script helper: %w", err)
 	}
 	return launchScripts(self, runtimeDir)
+}
+
+// alone claims the network namespace for as long as this process lives; names
+// of abstract sockets belong to one. Addresses and routes carry only our number,
+// so a second instance, in a runtime directory of its own, could not tell what
+// the first has put into the kernel from leftovers.
+func alone() bool {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: "@standfast"}); err != nil {
+		_ = unix.Close(fd)
+		return false
+	}
+	return true // the socket stays open: its name is the claim
 }

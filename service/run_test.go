@@ -156,6 +156,24 @@ func TestRights(t *testing.T) {
 	}
 }
 
+func TestAlone(t *testing.T) {
+	said := make(chan []bool)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread and its namespace end with the goroutine
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			said <- nil
+			return
+		}
+		said <- []bool{alone(), alone()}
+	}()
+	switch got := <-said; {
+	case got == nil:
+		t.Skip("not permitted to make a network namespace")
+	case !got[0] || got[1]:
+		t.Errorf("the first and the second in a namespace are alone: %v, want true and false", got)
+	}
+}
+
 func drop(capabilities []uint) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData

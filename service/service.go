@@ -222,7 +222,11 @@ func (s *service) prepare(k kernel) (foreign, error) {
 	for _, t := range s.plan.tables {
 		configured = append(configured, s.book.vips(t)...)
 	}
-	removed, theirs, err := removeLeftovers(k, configured)
+	alone := s.edges.alone()
+	if !alone {
+		s.log.Warn("another standfast runs in this network namespace: leftovers of a previous run stay, since they may be its own")
+	}
+	removed, theirs, err := removeLeftovers(k, configured, alone)
 	if removed > 0 {
 		s.log.Warn(fmt.Sprintf("removed %d addresses and routes that a previous run left behind", removed))
 	}

@@ -519,21 +519,32 @@ func TestForeignDeletionIsRepaired(t *testing.T) {
 }
 
 func TestLeftoversAreRemovedBeforeReady(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPair()
-		for _, prefix := range []string{"192.0.2.1/24", "192.0.2.99/24"} {
-			v := address.VIP{Prefix: netip.MustParsePrefix(prefix), Index: p.a.ports["lan0"].state.Index}
-			p.a.vips[identify(v)] = v
-			p.a.order = append(p.a.order, identify(v))
-		}
-		_, end := p.a.run(t)
-		synctest.Wait()
-		wantHolds(t, p.a)
-		p.a.signals <- syscall.SIGTERM
-		if err := end(); err != nil {
-			t.Error(err)
-		}
-	})
+	for name, c := range map[string]struct {
+		crowded bool
+		want    []string
+	}{
+		"alone":          {false, nil},
+		"beside another": {true, []string{"192.0.2.1/24", "192.0.2.99/24"}},
+	} {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { testLeftovers(t, c.crowded, c.want) }) })
+	}
+}
+
+func testLeftovers(t *testing.T, crowded bool, want []string) {
+	p := newPair()
+	p.a.crowded = crowded
+	for _, prefix := range []string{"192.0.2.1/24", "192.0.2.99/24"} {
+		v := address.VIP{Prefix: netip.MustParsePrefix(prefix), Index: p.a.ports["lan0"].state.Index}
+		p.a.vips[identify(v)] = v
+		p.a.order = append(p.a.order, identify(v))
+	}
+	_, end := p.a.run(t)
+	synctest.Wait()
+	wantHolds(t, p.a, want...)
+	p.a.signals <- syscall.SIGTERM
+	if err := end(); err != nil {
+		t.Error(err)
+	}
 }
 
 // An address that an administrator put on the interface for good is neither

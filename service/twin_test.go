@@ -64,6 +64,7 @@ type twinHost struct {
 	permanent map[object]bool
 	routes    map[address.Route]bool
 	deeds     []string // what was done to the kernel, in order
+	crowded   bool     // another standfast is in the namespace
 	stuck     chan struct{}
 	slow      time.Duration     // what each deed takes
 	during    func(deed string) // called with each deed, under the lock
@@ -121,6 +122,7 @@ func (h *twinHost) edges() edges {
 		now:    func() time.Duration { return time.Hour + time.Since(h.world.born) },
 		rights: func() error { return nil },
 		launch: func(string) error { return nil },
+		alone:  func() bool { return !h.crowded },
 		files:  h.files, sockets: h, ports: (*twinPorts)(h), addresses: (*twinAddresses)(h), signals: h.signals,
 	}
 }
