@@ -31,6 +31,8 @@ type wireConn interface {
 	// firewall, PacketHeard those that came to the port.
 	RawHeard() uint64
 	PacketHeard() uint64
+	// Rejected counts packets whose IP header was broken.
+	Rejected() uint64
 	Close() error
 }
 

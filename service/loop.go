@@ -126,6 +126,8 @@ type service struct {
 
 // counters count what was lost on the way.
 type counters struct {
+	framesBroken uint64 // by sockets that are closed; the loop's own
+
 	framesDropped, heardDropped, announcementsDropped atomic.Uint64
 	sendErrors, askErrors, announceErrors             atomic.Uint64
 }
@@ -287,11 +289,20 @@ func (s *service) takeSocket(news socketNews) {
 	switch {
 	case news.round:
 	case news.socket == socket{}:
-		delete(s.sockets, news.key)
+		s.forget(news.key)
 	default:
+		s.forget(news.key)
 		s.sockets[news.key] = news.socket
 		s.catchUp(news.key)
 	}
+}
+
+// forget drops a socket, but not what it counted.
+func (s *service) forget(key socketKey) {
+	if conn := s.sockets[key].wire; conn != nil {
+		s.counters.framesBroken += conn.Rejected()
+	}
+	delete(s.sockets, key)
 }
 
 // catchUp announces what is served on a port that could not be announced there

@@ -56,6 +56,7 @@ type Snapshot struct {
 type Counts struct {
 	FramesDropped        uint64 // adverts that found the queue to the loop full
 	HeardDropped         uint64 // ARP and ND messages likewise
+	FramesBroken         uint64 // adverts in a packet with a broken IP header
 	AnnouncementsDropped uint64 // frames that found the announcer busy
 	SendErrors           uint64 // adverts that could not be sent
 	AskErrors            uint64
@@ -360,9 +361,21 @@ func (s *service) snapshot() Snapshot {
 		Version: s.options.Version, File: s.options.File,
 		Status: s.brain.Status(), Hardware: maps.Clone(s.book.hardware), History: append([]Moment(nil), s.history...),
 		Counts: Counts{
+			FramesBroken:  s.broken(),
 			FramesDropped: s.counters.framesDropped.Load(), HeardDropped: s.counters.heardDropped.Load(),
 			AnnouncementsDropped: s.counters.announcementsDropped.Load(), SendErrors: s.counters.sendErrors.Load(),
 			AskErrors: s.counters.askErrors.Load(), AnnounceErrors: s.counters.announceErrors.Load(),
 		},
 	}
+}
+
+// broken counts over all sockets, those that were closed included.
+func (s *service) broken() uint64 {
+	total := s.counters.framesBroken
+	for _, one := range s.sockets {
+		if one.wire != nil {
+			total += one.wire.Rejected()
+		}
+	}
+	return total
 }

@@ -933,3 +933,23 @@ func TestRefusedRoute(t *testing.T) {
 		ended()
 	})
 }
+
+// TestBrokenPacketsAreCountedOn says that what a socket counted is not lost with it.
+func TestBrokenPacketsAreCountedOn(t *testing.T) {
+	key := socketKey{port: "p4p1", kind: wireSocket}
+	s := &service{sockets: map[socketKey]socket{}}
+	for _, step := range []struct {
+		news socketNews
+		want uint64
+	}{
+		{socketNews{key: key, socket: socket{wire: &twinWire{rejected: 3}}}, 3},
+		{socketNews{key: key, socket: socket{wire: &twinWire{rejected: 2}}}, 5},
+		{socketNews{key: key}, 5},
+		{socketNews{key: key, socket: socket{wire: &twinWire{rejected: 1}}}, 6},
+	} {
+		s.takeSocket(step.news)
+		if got := s.broken(); got != step.want {
+			t.Errorf("%d broken packets, want %d", got, step.want)
+		}
+	}
+}

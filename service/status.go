@@ -111,7 +111,7 @@ func statusDocument(s Snapshot) StatusDocument {
 	d := StatusDocument{
 		Node: NodeDocument{
 			Version: s.Version, Config: s.File, Time: s.Wall, Started: s.Started,
-			Storage: StorageDocument{State: "unwatched"}, Lost: lost(s.Counts),
+			Storage: StorageDocument{State: "unwatched"}, Lost: lost(s),
 		},
 		Instances: []InstanceDocument{}, Ports: []PortDocument{},
 	}
@@ -126,9 +126,11 @@ func statusDocument(s Snapshot) StatusDocument {
 	return d
 }
 
-func lost(c Counts) map[string]uint64 {
+func lost(s Snapshot) map[string]uint64 {
+	c := s.Counts
 	return map[string]uint64{
 		"adverts_not_read": c.FramesDropped, "answers_not_read": c.HeardDropped,
+		"adverts_broken": c.FramesBroken, "adverts_not_ours": s.Status.Unclaimed,
 		"announcements_dropped": c.AnnouncementsDropped, "adverts_not_sent": c.SendErrors,
 		"questions_not_sent": c.AskErrors, "announcements_not_sent": c.AnnounceErrors,
 	}

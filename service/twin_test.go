@@ -245,11 +245,12 @@ func (h *twinHost) scriptsRun() []string {
 // --- sockets
 
 type twinWire struct {
-	port   *twinPort
-	heard  atomic.Uint64
-	frames chan wire.Frame
-	closed chan struct{}
-	once   sync.Once
+	rejected uint64
+	port     *twinPort
+	heard    atomic.Uint64
+	frames   chan wire.Frame
+	closed   chan struct{}
+	once     sync.Once
 }
 
 func (h *twinHost) find(index int) *twinPort {
@@ -289,6 +290,7 @@ func (c *twinWire) Send(src, dst netip.Addr, payload []byte) error {
 }
 
 func (c *twinWire) RawHeard() uint64    { return c.heard.Load() * c.port.host.raw }
+func (c *twinWire) Rejected() uint64    { return c.rejected }
 func (c *twinWire) PacketHeard() uint64 { return c.heard.Load() }
 
 func (c *twinWire) Receive() (wire.Frame, error) {
