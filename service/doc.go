@@ -8,8 +8,9 @@
 //	        control requests     ──▶  ┘     actors (addresses, leases, announcements)
 //	                                        journal, notify scripts, sd_notify
 //
-// One goroutine runs the loop and owns the brain and every table beside it, so
-// nothing here needs a lock but the two hand-over places between the actors.
+// One goroutine runs the loop and owns the brain and every table beside it.
+// Locks guard only what two actors share, and the mailboxes between them and the
+// loop.
 // Nothing in the loop blocks: no file, no exec, no name service, no netlink
 // round trip, no write of a log line. Whatever may block has a goroutine of its
 // own, started here, and tells the loop by message:
@@ -17,8 +18,8 @@
 //   - one receiver for each open socket. Adverts and probe answers come over
 //     bounded channels; what does not fit is dropped and counted;
 //   - the socket opener, because joining a multicast group waits for RTNL;
-//   - the port watcher, the address watcher and the port reader, which ask and
-//     hear rtnetlink;
+//   - the port watcher, the address watcher, the port reader, the surveyor and
+//     the verifier, which hear and ask rtnetlink and the drivers;
 //   - the carrier poller, which reads the carrier counters of heartbeat ports;
 //   - the mutation actor and the lease actor, each with its own netlink socket.
 //     A wish is a desired state: a newer one replaces an older one of the same
@@ -29,6 +30,8 @@
 // outside, configure.go turns a configuration into what the brain and the
 // actors know, evidence.go turns what the edges report into events, perform.go
 // turns actions into deeds, ports.go keeps sockets in step with interfaces,
-// actors.go changes the kernel, loop.go is the loop, reload.go replaces the
-// configuration in flight.
+// actors.go changes the kernel, workers.go holds the other goroutines, loop.go is
+// the loop, reload.go replaces the configuration in flight, service.go begins and
+// ends. What is said to people goes by outlets.go: journal.go, notify.go and the
+// scripts*.go; what people ask comes by control.go, status.go and why.go.
 package service

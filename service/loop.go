@@ -153,16 +153,13 @@ func (s *service) loop(ctx context.Context) error {
 		case <-beat.C:
 			s.beat()
 		case news := <-s.ports:
-			s.drainFrames()
 			s.takePorts(news)
 		case news := <-s.carrier:
-			s.drainFrames()
 			s.takeCarrier(news)
 		case h := <-s.heard:
 			s.drainFrames()
 			s.stepAt(h.at, h.event)
 		case a := <-s.answers:
-			s.drainFrames()
 			s.takeAnswer(a)
 		case v := <-s.surveys:
 			s.takeSurvey(v)
@@ -184,7 +181,12 @@ func (s *service) loop(ctx context.Context) error {
 }
 
 // step tells the brain of an event that happens now, and does what it says.
-func (s *service) step(e node.Event) { s.stepAt(s.edges.now(), e) }
+// Whatever the brain is told makes it look at the clock, so adverts that wait
+// come first: one in a queue is no silence.
+func (s *service) step(e node.Event) {
+	s.drainFrames()
+	s.stepAt(s.edges.now(), e)
+}
 
 func (s *service) stepAt(at time.Duration, e node.Event) {
 	for _, a := range s.brain.Step(vrrp.Instant(at), e) {
@@ -237,8 +239,7 @@ func (s *service) hearOut() {
 	}
 }
 
-// drainFrames hands over the adverts that are waiting. Whatever is told to the
-// brain makes it look at the clock, so adverts always come first.
+// drainFrames hands over the adverts that are waiting.
 func (s *service) drainFrames() {
 	for range len(s.frames) {
 		f := <-s.frames
@@ -276,7 +277,6 @@ func (s *service) takeAnswer(a answer) {
 }
 
 func (s *service) takeSurvey(v survey) {
-	s.drainFrames()
 	s.book.routers[v.port] = v.router
 	if s.book.hardware[v.port] != v.hardware {
 		s.book.hardware[v.port] = v.hardware
@@ -321,7 +321,6 @@ func (s *service) catchUp(opened socketKey) {
 // takeGone tells the brain when something left the kernel that should be there,
 // and has VIPs looked for that are reported to have left.
 func (s *service) takeGone(g address.Gone) {
-	s.drainFrames()
 	if g.Resync { // reports were lost: nobody knows what is gone, so set everything
 		for key := range s.held {
 			s.amend(key, false, noVIP)
@@ -349,7 +348,6 @@ func (s *service) takeGone(g address.Gone) {
 
 // takeVerified tells the brain of what really is not there.
 func (s *service) takeVerified(v verified) {
-	s.drainFrames()
 	s.suspects = slices.DeleteFunc(s.suspects, func(x suspect) bool { return slices.Contains(v.looked, x) })
 	sameInstance := func(a, b suspect) bool { return a.key == b.key }
 	for _, x := range slices.CompactFunc(v.absent, sameInstance) {
