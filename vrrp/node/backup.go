@@ -303,13 +303,13 @@ func (n *Node) ruleDeadline(i *instance, v verdict.Verdict) {
 	}
 	switch v.Act {
 	case verdict.AtDeadline, verdict.TakeOver:
-		n.claim(i, v)
+		n.claimSilence(i, v)
 	case verdict.ByPrior:
 		if i.priorHolds() {
 			n.hold(i, 0)
 			return
 		}
-		n.claim(i, v)
+		n.claimSilence(i, v)
 	case verdict.ByContested:
 		if i.cfg.Contested == ContestedHold {
 			n.hold(i, 0)
@@ -321,6 +321,16 @@ func (n *Node) ruleDeadline(i *instance, v verdict.Verdict) {
 		verdict.Recant, verdict.Defend, verdict.Obey, verdict.Ask:
 		n.hold(i, 0)
 	}
+}
+
+// claimSilence claims at the deadline. A silence that has not yet lasted is
+// looked at again first: a deadline may fall into a stumble, too.
+func (n *Node) claimSilence(i *instance, v verdict.Verdict) {
+	if !n.overdue(i) && !n.silenceLasts(i) {
+		n.hold(i, afterLoss[0])
+		return
+	}
+	n.claim(i, v)
 }
 
 // priorHolds is fault_prior: yield leaves an unproven silence to whoever was

@@ -223,10 +223,12 @@ func (n *Node) settleRival(i *instance) {
 	n.settled(i, v, s)
 }
 
-// settleDark says what a MASTER without heartbeat goes by: that nobody else answers for its addresses. It can say so once
-// the first questions after the loss had their time.
+// settleDark says what a MASTER goes by whose heartbeat went dark: that nobody
+// else answers for its addresses. It can say so once the first questions after
+// the loss had their time. One that took over since the loss has said why.
 func (n *Node) settleDark(i *instance) {
-	if !i.heart.down() || i.heart.lostAt.within(n.now, answerWindow) {
+	lost := i.heart.lostAt
+	if !i.heart.down() || i.mastery.since >= lost.at || lost.within(n.now, answerWindow) {
 		return
 	}
 	r, _ := n.rivalry(i)
