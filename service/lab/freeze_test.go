@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -206,6 +207,14 @@ func TestAwakening(t *testing.T) {
 			t.Errorf("%s went through %v, not %v", s.Members()[i].Name(), got, want)
 		}
 	}
+	told := s.whyOf(s.A).Instances[0].Transitions // the latest first
+	if len(told) < 2 || told[0].To != "MASTER" || told[1].To != "BACKUP" || !strings.Contains(told[1].Reason, "late") {
+		t.Errorf("why on A: %+v, want MASTER after BACKUP, which it went to since it was late", told)
+	}
+	told = s.whyOf(s.B).Instances[0].Transitions
+	if len(told) < 2 || told[1].To != "MASTER" || told[1].Verdict.Rule == "none" || told[1].Verdict.Evidence["vip"] != "silent" {
+		t.Errorf("why on B: %+v, want MASTER by a rule, on the silence of the virtual addresses", told)
+	}
 }
 
 // TestNap stops a MASTER for less than the BACKUP's patience. Nobody moves.
@@ -217,4 +226,36 @@ func TestNap(t *testing.T) {
 	s.signal(s.A, syscall.SIGCONT)
 	s.watch(MasterDown)
 	s.undisturbed(begun)
+}
+
+// TestBackupAwakens stops the BACKUP for longer than its patience. What it did not hear while it slept is no silence.
+func TestBackupAwakens(t *testing.T) {
+	t.Parallel()
+	s := settled(t)
+	stopped := s.signal(s.B, syscall.SIGSTOP)
+	s.watch(MasterDown + 2*interval)
+	s.signal(s.B, syscall.SIGCONT)
+	s.watch(MasterDown)
+	s.undisturbed(stopped)
+}
+
+// TestBackupAwakensBehindCutCable does the same with a cable that is cut meanwhile: there is nothing in its queue either.
+func TestBackupAwakensBehindCutCable(t *testing.T) {
+	t.Parallel()
+	fairly(t, func(s *scene) (f finding) {
+		s.settle()
+		stopped := s.signal(s.B, syscall.SIGSTOP)
+		s.watch(interval)
+		check(t, s.Cable.Cut())
+		s.watch(MasterDown + interval)
+		woken := s.signal(s.B, syscall.SIGCONT)
+		s.watch(2 * MasterDown)
+		for _, m := range s.Members() {
+			if got := m.Log.Transitions(stopped, time.Time{}); len(got) > 0 {
+				f.complaints = append(f.complaints, fmt.Sprintf("%s went through %v", m.Name(), got))
+			}
+		}
+		f.from, f.to = s.mattered([]Act{{At: stopped}, {At: woken}})
+		return f
+	})
 }

@@ -207,21 +207,18 @@ func eventually(patience time.Duration, holds func() bool) bool {
 	return true
 }
 
-// why is what `standfast why --json` says.
+// why is the part of `standfast why --json` that the tests read.
 type why struct {
 	Instances []struct {
-		Name, State, Reason, Doubt string
-		Verdict                    verdictSaid
-		Transitions                []struct {
+		Name, State string
+		Transitions []struct {
 			From, To, Reason string
-			Verdict          verdictSaid
+			Verdict          struct {
+				Finding, Rule string
+				Evidence      map[string]string
+			}
 		}
 	}
-}
-
-type verdictSaid struct {
-	Finding, Rule, Act, Why string
-	Evidence                map[string]string
 }
 
 // whyOf asks a member why its instance is what it is.
