@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -51,6 +52,7 @@ type instance struct {
 	waits   string // what a takeover was last said to wait for, in this state
 
 	counters [vrrp.NumChecks]uint64
+	dropped  [vrrp.NumChecks]stamp // when each check was last spoken of
 	sent     uint64
 }
 
@@ -245,6 +247,7 @@ func (n *Node) takeFrame(e Frame) {
 	}
 	advert, check, _ := vrrp.Receive(vrrp.Packet{Src: e.Src, Dst: e.Dst, TTL: e.TTL, Payload: e.Payload}, i.cfg.VRRP)
 	i.counters[check]++
+	n.noteDropped(i, check, e.Src)
 	if check != vrrp.Accepted || e.Src == i.source || !i.running {
 		return
 	}
@@ -252,6 +255,20 @@ func (n *Node) takeFrame(e Frame) {
 	p.addPeer(e.MAC)
 	n.livesElsewhere(i, p)
 	n.hear(i, advert, e.Src)
+}
+
+// silentFor is how long a check that drops adverts is not spoken of again; its
+// counter goes on.
+const silentFor = 10 * time.Minute
+
+// noteDropped says that adverts are dropped, and why: a router that does not
+// accept its peer's password becomes a second MASTER, and nothing else says so.
+func (n *Node) noteDropped(i *instance, c vrrp.Check, from netip.Addr) {
+	if c == vrrp.Accepted || i.dropped[c].within(n.now, silentFor) {
+		return
+	}
+	i.dropped[c].set(n.now)
+	n.note(i, Warning, fmt.Sprintf("an advert of %v is dropped, it fails the check %q: the two routers differ, or it is somebody else's", from, c))
 }
 
 // livesElsewhere tells the other instances on this heartbeat port that the

@@ -502,3 +502,24 @@ func TestAnswerOfAnotherPortOfThisHostIsOurs(t *testing.T) {
 	w.run(20 * time.Second)
 	w.want("and has no rival", b.changes() == 1)
 }
+
+// TestDroppedAdvertsAreSpokenOf has a peer with another password: each router becomes MASTER, and says once why.
+func TestDroppedAdvertsAreSpokenOf(t *testing.T) {
+	w := newPair(t)
+	other := story(50)
+	other.VRRP.Password = [8]byte{'o', 't', 'h', 'e', 'r'}
+	a, b := w.add("A", story(100)).start(), w.add("B", other).start()
+	w.run(30 * time.Second)
+	for _, x := range []*box{a, b} {
+		said := 0
+		for _, note := range x.notes {
+			if strings.Contains(note.Text, `fails the check "password"`) {
+				said++
+			}
+		}
+		if drops := x.n.Status().Instances[0].Counters[vrrp.CheckPassword]; x.is(vrrp.Master) && said != 1 && drops > 1 {
+			t.Errorf("%s said %d times that it dropped %d adverts, want once", x.name, said, drops)
+		}
+	}
+	w.want("somebody spoke", len(a.notes)+len(b.notes) > 0)
+}
