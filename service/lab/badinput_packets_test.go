@@ -3,8 +3,10 @@ package lab
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -210,6 +212,11 @@ func (s *meeting) offer(to *Member, d dialect, priority uint8) {
 	for counter, n := range want {
 		if k := counted(got, counter); k != n {
 			s.t.Errorf("%s: %d packets counted as %q, want %d", to.Name(), k, counter, n)
+		}
+	}
+	for counter := range want {
+		if says := fmt.Sprintf("fails the check %q", counter); counter != notOurs && counter != broken && !strings.Contains(to.Log.String(), says) {
+			s.t.Errorf("%s: the journal does not say %s", to.Name(), says)
 		}
 	}
 	for counter, k := range got.Instances[0].Dropped {
