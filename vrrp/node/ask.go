@@ -96,10 +96,21 @@ func (p *port) forgetTarget() {
 	}
 }
 
-// spend takes one frame from the budget. A burst may borrow.
-func (p *port) spend(now vrrp.Instant, burst bool) bool {
+// fill lets the budget grow with time.
+func (p *port) fill(now vrrp.Instant) {
 	p.tokens = min(budgetPerSecond, p.tokens+now.Sub(p.filled).Seconds()*budgetPerSecond)
 	p.filled = now
+}
+
+// affords says that so many frames of a burst may be asked now.
+func (p *port) affords(now vrrp.Instant, frames int) bool {
+	p.fill(now)
+	return p.tokens-float64(frames) >= -budgetBorrow
+}
+
+// spend takes one frame from the budget. A burst may borrow.
+func (p *port) spend(now vrrp.Instant, burst bool) bool {
+	p.fill(now)
 	floor := 1.0
 	if burst {
 		floor = 1 - budgetBorrow

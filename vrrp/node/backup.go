@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"time"
 
 	"standfast/vrrp"
@@ -198,13 +199,13 @@ func (n *Node) portReading(i *instance, s *service, q *inquiry) verdict.PortRead
 // or else, where the budget did not allow that, for one of another instance
 // that has the same peer.
 func (b *burst) on(i *instance, p *port) *asking {
-	if b == nil || b.began < i.doubt.since {
+	if b == nil {
 		return nil
 	}
 	var other *asking
-	for _, a := range b.asks {
+	for _, a := range slices.Concat(b.asks, b.kept) {
 		switch {
-		case a.port != p || a.unasked():
+		case a.port != p || a.unasked() || a.began < i.doubt.since:
 		case i.serves(p, a.vip.addr):
 			return a
 		case other == nil:
@@ -380,7 +381,10 @@ func (n *Node) anyMute(i *instance) bool {
 // claim makes the instance MASTER on a verdict, unless something else forbids.
 func (n *Node) claim(i *instance, v verdict.Verdict) {
 	if at, ok := i.recant.claimAt(n.now); ok && !n.begunAfter(i, at) {
-		i.doubt.next = min(i.doubt.next, max(at, n.now+1))
+		if at <= n.now {
+			at = n.now.Add(refill) // the last burst was too early, or more than the budget allowed
+		}
+		i.doubt.next = min(i.doubt.next, at)
 		n.hold(i, max(at.Sub(n.now), i.skew()))
 		return
 	}
@@ -388,10 +392,15 @@ func (n *Node) claim(i *instance, v verdict.Verdict) {
 	n.become(i)
 }
 
-// begunAfter says that the segments were asked after that moment.
+// begunAfter says that the segments were asked after that moment, as far as
+// there is anybody to ask.
 func (n *Node) begunAfter(i *instance, at vrrp.Instant) bool {
 	q := n.inquiryOf(i)
-	return q != nil && q.burst != nil && q.burst.began >= at
+	if q == nil || q.burst == nil || q.burst.began < at {
+		return false
+	}
+	asked := slices.ContainsFunc(q.burst.asks, func(a *asking) bool { return i.serves(a.port, a.vip.addr) })
+	return asked || !slices.ContainsFunc(i.serving, func(s *service) bool { return s.vips > 0 && s.port.up() })
 }
 
 // become hands the takeover to the machine, if the group may move along and the

@@ -547,3 +547,106 @@ func size(v reflect.Value, seen map[unsafe.Pointer]bool) int {
 	}
 	return total
 }
+
+// wide are two instances of one group of which the first has two segments.
+func wide(priority uint8) Config {
+	c := group2(priority)
+	all := story(priority).VIPs
+	c.Instances[0].VIPs, c.Instances[1].VIPs = all[:2], all[2:]
+	c.Instances[0].Witnesses = append(c.Instances[0].Witnesses, Witness{Addr: netip.MustParseAddr(gates[1]), Port: ports[1]})
+	return c
+}
+
+// One dead access switch does not take a group off every other segment, and
+// does not make it wander; a whole group is better than half a one.
+func TestPartialServiceOfAGroup(t *testing.T) {
+	w, a, b := boot(t, wide(100), wide(50))
+	a.link("p3p1", false)
+	b.link("p3p1", false)
+	w.run(30 * time.Second)
+	moves := len(a.moves) + len(b.moves)
+	w.run(2 * time.Minute)
+	w.want("nobody wanders", len(a.moves)+len(b.moves) == moves)
+	for _, vip := range []string{"192.168.20.1", "203.0.113.1"} {
+		w.want("the rest is served by one", a.has(netip.MustParseAddr(vip)) != b.has(netip.MustParseAddr(vip)))
+	}
+	b.link("p3p1", true)
+	w.run(20 * time.Second)
+	w.want("B serves everything", b.serves() && a.bare())
+	a.link("p3p1", true)
+	w.run(20 * time.Second)
+	w.want("A serves everything again", a.serves() && b.bare())
+}
+
+// A group whose one member has no port left stays in FAULT, quietly.
+func TestGroupWithoutAMemberStaysInFault(t *testing.T) {
+	w, a, b := boot(t, group2(100), group2(50))
+	a.link("p3p1", false)
+	b.link("p3p1", false)
+	w.run(30 * time.Second)
+	moves := len(a.moves) + len(b.moves)
+	w.run(2 * time.Minute)
+	w.want("nobody wanders", len(a.moves)+len(b.moves) == moves && a.is(vrrp.Fault) && b.is(vrrp.Fault))
+}
+
+func TestReloadDoesNotTouchAFault(t *testing.T) {
+	w, a, _ := boot(t, group2(100), group2(50))
+	a.link("p3p1", false)
+	w.run(time.Minute)
+	moves := len(a.moves)
+	a.tell(Reload{Config: a.cfg})
+	w.run(time.Minute)
+	w.want("nothing moved", len(a.moves) == moves && a.is(vrrp.Fault))
+}
+
+// An instance that a reload adds waits for the carrier like any other.
+func TestAddedInstanceWaitsForTheCarrier(t *testing.T) {
+	w, a, b := newStory(t)
+	a.cfg = dual(100)
+	a.carrier[cable] = false
+	a.tell(a.read())
+	w.run(time.Second)
+	a.tell(Reload{Config: a.cfg})
+	six := a.cfg.Instances[1].Key()
+	w.run(time.Second)
+	w.want("not started", a.state[six] == vrrp.Initialize)
+	w.run(5 * time.Second)
+	w.want("started without it", a.state[six] == vrrp.Backup && b.bare())
+}
+
+// Routers that were told different intervals still agree, by version 3: a
+// BACKUP learns the MASTER's.
+func TestIntervalIsLearnt(t *testing.T) {
+	c := dual(100)
+	for _, other := range []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, 10 * time.Second} {
+		slow := dual(50)
+		slow.Instances[1].VRRP.Interval = other
+		w := newPair(t)
+		a, b := w.add("A", c.Instances[1]), w.add("B", slow.Instances[1])
+		a.start()
+		w.run(5 * time.Second)
+		b.start()
+		w.run(time.Minute)
+		w.want("A serves alone", a.serves() && b.bare())
+		w.cut()
+		w.run(time.Minute)
+		w.want("still", a.serves() && b.bare() && b.changes() == 0)
+		w.powerOff(a)
+		w.until("B serves", 5*time.Second, b.serves)
+	}
+}
+
+// A stall that outlives the leases puts the addresses back and says so.
+func TestStallThatOutlivesTheLease(t *testing.T) {
+	w, a, b := newStory(t)
+	w.powerOff(b)
+	a.paused = true
+	w.run(3400 * time.Millisecond)
+	w.want("the leases ran out", a.bare())
+	announced := 0
+	a.onAnnounce = func(Announce) { announced++ }
+	a.paused = false
+	a.tell(Expired{})
+	w.run(100 * time.Millisecond)
+	w.want("the addresses are back and announced", a.serves() && announced > 0 && a.is(vrrp.Master))
+}

@@ -65,6 +65,7 @@ func (p *port) fault() (Fault, bool) {
 // empty or ceased to be.
 func (n *Node) settleFaults(i *instance) {
 	n.readSource(i)
+	n.weigh(i)
 	faults := n.faultsOf(i)
 	changed := !slices.Equal(faults, i.faults)
 	if changed {
@@ -191,16 +192,28 @@ func (n *Node) beginPartial(i *instance) {
 	i.partial = true
 	i.quiet = stamp{}
 	n.note(i, Alarm, "partial service at priority 1: "+i.faults[0].Culprit+", and nobody answers on the other ports")
-	n.drive(i, vrrp.Reprioritized{Priority: partialPriority})
+	n.weigh(i)
 	n.drive(i, vrrp.Repaired{})
 	i.reason = "partial: nobody answers on the ports that still work"
 	n.drive(i, vrrp.Ruled{Ruling: vrrp.TakeOver})
 }
 
+// weigh sets the effective priority: half a service, and a group with a member
+// that offers no more, is worth less than any whole one.
+func (n *Node) weigh(i *instance) {
+	want := i.cfg.VRRP.Priority
+	if i.partial || i.group != nil && i.group.partial {
+		want = partialPriority
+	}
+	if i.machine.Status().Priority != want {
+		n.drive(i, vrrp.Reprioritized{Priority: want})
+	}
+}
+
 func (n *Node) endPartial(i *instance, why string) {
 	i.partial, n.moved = false, true
 	n.note(i, Info, "partial service ends: "+why)
-	n.drive(i, vrrp.Reprioritized{Priority: i.cfg.VRRP.Priority})
+	n.weigh(i)
 	if i.state() == vrrp.Master && len(i.faults) == 0 {
 		n.install(i) // the ports left out so far
 	}

@@ -10,20 +10,16 @@ type group struct {
 	cfg     Group
 	members []*instance
 	state   vrrp.State
-	faulty  bool // some member has a fault of its own
+	faulty  bool // some member has a fault of its own, which is not waived
+	partial bool // some member serves only some of its ports
 }
 
 // settleGroup moves the members together: a fault of one is a fault of all,
 // one that steps down takes the others along, and one that took over does too.
 func (n *Node) settleGroup(g *group) {
-	faulty := false
-	for _, i := range g.members {
-		for _, f := range i.faults {
-			faulty = faulty || f.Cause != CauseGroup
-		}
-	}
-	if faulty != g.faulty {
-		g.faulty, n.moved = faulty, true
+	if g.assess() {
+		n.moved = true
+		return // the members follow first
 	}
 	for _, i := range g.members {
 		if !i.running {
@@ -32,6 +28,21 @@ func (n *Node) settleGroup(g *group) {
 	}
 	n.alignGroup(g)
 	n.sayGroup(g)
+}
+
+// assess looks at the members' own faults, and says whether that changed
+// anything for the group.
+func (g *group) assess() bool {
+	faulty, partial := false, false
+	for _, i := range g.members {
+		partial = partial || i.partial
+		for _, f := range i.faults {
+			faulty = faulty || f.Cause != CauseGroup && !i.partial
+		}
+	}
+	changed := faulty != g.faulty || partial != g.partial
+	g.faulty, g.partial = faulty, partial
+	return changed
 }
 
 // alignGroup lets the last member that moved lead: the one whose state differs

@@ -14,8 +14,12 @@ const (
 	// confirmRounds follow when only a broadcast was answered: is it a host
 	// that missed two unicasts, or a cache that answers for the dead?
 	confirmRounds = 2
-	maxAnswers    = 4 // stations remembered per port and burst
-	burstWitness  = 2 // third parties asked per port and burst
+	maxAnswers    = 4           // stations remembered per port and burst
+	askingFrames  = 4           // that a burst takes for one VIP: three for it, one for a witness
+	keepAsking    = time.Second // how long an outcome stands while the budget allows no other
+	// refill is when the budget allows another burst.
+	refill       = askingFrames * time.Second / budgetPerSecond
+	burstWitness = 2 // third parties asked per port and burst
 )
 
 // watch names an inquiry. BACKUP instances with the same heartbeat port and
@@ -47,12 +51,14 @@ type burst struct {
 	wait   time.Duration
 	done   bool
 	asks   []*asking
+	kept   []*asking // what the budget did not allow to ask again, and its outcome a moment ago
 }
 
 // asking is one burst on one port.
 type asking struct {
 	port       *port
 	vip        *target
+	began      vrrp.Instant
 	sent       [forms]int
 	counts     [forms]bool // an answer to this form was had lately, so its silence counts
 	answers    []answer
@@ -166,7 +172,11 @@ func (n *Node) addAskings(b *burst, q *inquiry, i *instance) {
 		if slices.ContainsFunc(b.asks, func(a *asking) bool { return a.port == s.port && a.vip == t }) {
 			continue
 		}
-		a := &asking{port: s.port, vip: t}
+		if !s.port.affords(n.now, b.frames(s.port)+askingFrames) {
+			b.keep(q.last, i, s.port, n.now)
+			continue
+		}
+		a := &asking{port: s.port, vip: t, began: n.now}
 		for f := range forms {
 			a.counts[f] = t.calibrated(f, n.now) && !s.port.blind
 		}
@@ -174,6 +184,32 @@ func (n *Node) addAskings(b *burst, q *inquiry, i *instance) {
 		a.witnesses = s.port.bestWitnesses(t.addr.Is6(), f, n.now, burstWitness)
 		b.asks = append(b.asks, a)
 	}
+}
+
+// keep lets an outcome of a moment ago stand for what the budget does not allow
+// to be asked now: half a burst would take a host for a cache, and none would
+// take service for silence.
+func (b *burst) keep(last *burst, i *instance, p *port, now vrrp.Instant) {
+	if last == nil {
+		return
+	}
+	for _, a := range slices.Concat(last.asks, last.kept) {
+		if a.port == p && i.serves(p, a.vip.addr) && now.Sub(a.began) <= keepAsking {
+			b.kept = append(b.kept, a)
+			return
+		}
+	}
+}
+
+// frames is what the burst takes on a port.
+func (b *burst) frames(p *port) int {
+	k := 0
+	for _, a := range b.asks {
+		if a.port == p {
+			k += askingFrames
+		}
+	}
+	return k
 }
 
 func (n *Node) pickVIP(i *instance, p *port, turn int) *target {

@@ -24,8 +24,9 @@ type instance struct {
 	serving []*service
 	group   *group
 
-	running bool       // the machine was started
-	source  netip.Addr // own address in adverts; kept when the port loses it
+	born    vrrp.Instant // when it was configured
+	running bool         // the machine was started
+	source  netip.Addr   // own address in adverts; kept when the port loses it
 
 	obeyed   stamp      // the last advert that a BACKUP must obey
 	lower    stamp      // the last advert of a lower MASTER, heard as BACKUP
@@ -125,7 +126,7 @@ func (n *Node) started(i *instance) bool {
 	if i.running {
 		return true
 	}
-	if !i.heart.up() && n.now.Sub(n.born) < bootWait {
+	if !i.heart.up() && n.now.Sub(i.born) < bootWait {
 		return false
 	}
 	i.running = true

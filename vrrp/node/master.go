@@ -88,16 +88,26 @@ func (n *Node) settleMaster(i *instance) {
 		n.announce(i, max(i.cfg.Announce.RefreshRepeat, 1))
 	}
 	if m.contested && !m.asked && n.now >= m.askAt {
-		m.asked = true
-		m.rivals = nil
-		n.startBurst(n.inquire(i), i)
+		n.contest(i)
 	}
 	n.settleRival(i)
 }
 
-// masterDoubts says that the heartbeat cannot show another MASTER.
+// contest asks the full burst of a contest, as soon as the budget allows one.
+func (n *Node) contest(i *instance) {
+	m, q := &i.mastery, n.inquire(i)
+	n.startBurst(q, i)
+	if len(q.burst.asks) == 0 {
+		m.askAt = n.now.Add(refill)
+		return
+	}
+	m.asked, m.rivals = true, nil
+}
+
+// masterDoubts says that the heartbeat cannot show another MASTER. A contest
+// asks in its own time.
 func (n *Node) masterDoubts(i *instance) bool {
-	return !i.heart.up() || n.now < i.mastery.unsureUntil || i.mastery.contested
+	return !i.mastery.contested && (!i.heart.up() || n.now < i.mastery.unsureUntil)
 }
 
 // askForRivals puts one question for one VIP on each serving port. A witness is

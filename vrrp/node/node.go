@@ -37,9 +37,8 @@ const grain = time.Millisecond
 
 // Node is the brain of one router. It is not safe for concurrent use.
 type Node struct {
-	now  vrrp.Instant
-	born vrrp.Instant
-	out  []Action
+	now vrrp.Instant
+	out []Action
 
 	instances []*instance // in the configuration's order
 	byKey     map[Key]*instance
@@ -60,7 +59,7 @@ type Node struct {
 // happens before the first Step; until a PortsRead names a port, the port is
 // unknown, and unknown is no fault.
 func New(now vrrp.Instant, c Config) *Node {
-	n := &Node{now: now, born: now, byKey: map[Key]*instance{}, byName: map[Port]*port{}}
+	n := &Node{now: now, byKey: map[Key]*instance{}, byName: map[Port]*port{}}
 	n.configure(c)
 	n.due, n.hasDue = n.nextDeadline()
 	return n

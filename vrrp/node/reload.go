@@ -17,7 +17,7 @@ func (n *Node) configure(c Config) {
 		delete(old, cfg.Key())
 		cfg.VRRP.Patience = patience(cfg)
 		if i == nil {
-			i = &instance{machine: vrrp.New(cfg.VRRP)}
+			i = &instance{machine: vrrp.New(cfg.VRRP), born: n.now}
 		}
 		n.reconfigure(i, cfg)
 		n.instances = append(n.instances, i)
@@ -51,9 +51,7 @@ func (n *Node) reconfigure(i *instance, cfg Instance) {
 		return
 	}
 	n.drive(i, vrrp.Reconfigured{Params: cfg.VRRP})
-	if i.partial {
-		n.drive(i, vrrp.Reprioritized{Priority: partialPriority})
-	}
+	n.weigh(i)
 	same := slices.Equal(had.VIPs, cfg.VIPs) && slices.Equal(had.Routes, cfg.Routes) && had.Lease == cfg.Lease
 	if i.kernel.holding && !same {
 		n.install(i)
@@ -112,6 +110,7 @@ func (n *Node) addGroup(c Group) {
 		}
 	}
 	if len(g.members) > 0 {
+		g.assess()
 		n.groups = append(n.groups, g)
 	}
 }

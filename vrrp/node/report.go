@@ -20,7 +20,7 @@ func (n *Node) note(i *instance, l Level, text string) {
 // looked at again.
 func (n *Node) instanceDeadlines(i *instance, d *deadline) {
 	if !i.running {
-		d.want(n.born.Add(bootWait))
+		d.want(i.born.Add(bootWait))
 		return
 	}
 	if at, ok := i.machine.Deadline(); ok {
