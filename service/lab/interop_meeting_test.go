@@ -167,10 +167,7 @@ func (s *meeting) serves(meter *Meter, since time.Time, bound time.Duration, wha
 	if err != nil {
 		s.t.Fatalf("%s: %v", what, err)
 	}
-	if worst := s.gauge.worst(s.began, since); worst > slowAnswer {
-		bound += slowRounds
-		s.t.Logf("%s: the machine held up the cables for %v at once before, so the questions take up to %v longer", what, worst, slowRounds)
-	}
+	bound = s.slowed(since, bound, what)
 	stall := s.gauge.stalled(since, since.Add(takeover.Served()))
 	s.t.Logf("%s: %v (bound %v, laboratory held up %v)", what, takeover.Served().Round(100*time.Microsecond), bound, stall.Round(time.Millisecond))
 	if takeover.Served() > bound+stall {
@@ -189,6 +186,17 @@ func (g *gauge) worst(from, to time.Time) time.Duration {
 		}
 	}
 	return longest
+}
+
+// slowed is the bound of a takeover at a moment, given what the machine did to the answers until then.
+func (s *meeting) slowed(since time.Time, bound time.Duration, what string) time.Duration {
+	s.t.Helper()
+	worst := s.gauge.worst(s.began, since)
+	if worst <= slowAnswer {
+		return bound
+	}
+	s.t.Logf("%s: the machine held up the cables for %v at once before, so the questions take up to %v longer", what, worst, slowRounds)
+	return bound + slowRounds
 }
 
 // meter begins to measure a member.
