@@ -15,10 +15,9 @@ const (
 	// that missed two unicasts, or a cache that answers for the dead?
 	confirmRounds = 2
 	maxAnswers    = 4           // stations remembered per port and burst
-	askingFrames  = 4           // that a burst takes for one VIP: three for it, one for a witness
 	keepAsking    = time.Second // how long an outcome stands while the budget allows no other
-	// refill is when the budget allows another burst.
-	refill       = askingFrames * time.Second / budgetPerSecond
+	// refill is when the budget allows another burst of the usual length.
+	refill       = (defaultRounds + 1) * time.Second / budgetPerSecond
 	burstWitness = 2 // third parties asked per port and burst
 )
 
@@ -45,7 +44,6 @@ type inquiry struct {
 type burst struct {
 	began  vrrp.Instant
 	next   vrrp.Instant // end of the running round
-	ended  vrrp.Instant
 	round  int
 	rounds int
 	wait   time.Duration
@@ -172,7 +170,7 @@ func (n *Node) addAskings(b *burst, q *inquiry, i *instance) {
 		if slices.ContainsFunc(b.asks, func(a *asking) bool { return a.port == s.port && a.vip == t }) {
 			continue
 		}
-		if !s.port.affords(n.now, b.frames(s.port)+askingFrames) {
+		if !s.port.affords(n.now, b.frames(s.port)) {
 			b.keep(q.last, i, s.port, n.now)
 			continue
 		}
@@ -201,17 +199,19 @@ func (b *burst) keep(last *burst, i *instance, p *port, now vrrp.Instant) {
 	}
 }
 
-// frames is what the burst takes on a port.
+// frames is what the burst takes on a port with one asking more: each has its
+// rounds, and mostly one question for a witness.
 func (b *burst) frames(p *port) int {
-	k := 0
+	askings := 1
 	for _, a := range b.asks {
 		if a.port == p {
-			k += askingFrames
+			askings++
 		}
 	}
-	return k
+	return askings * (b.rounds + 1)
 }
 
+// pickVIP is the address to ask for on a port in that turn.
 func (n *Node) pickVIP(i *instance, p *port, turn int) *target {
 	var all, calibrated []*target
 	for _, v := range i.cfg.VIPs {
@@ -244,8 +244,7 @@ func (n *Node) advance(q *inquiry) {
 	b := q.burst
 	for b != nil && !b.done && n.now >= b.next {
 		if b.round >= b.rounds && !b.extend() || len(b.asks) == 0 {
-			b.done, b.ended = true, n.now
-			q.last, n.moved = b, true
+			b.done, q.last, n.moved = true, b, true
 			return
 		}
 		b.round++

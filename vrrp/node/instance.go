@@ -71,7 +71,6 @@ type consult struct {
 	until vrrp.Instant
 }
 
-func (i *instance) name() string            { return i.cfg.Name }
 func (i *instance) state() vrrp.State       { return i.machine.Status().State }
 func (i *instance) interval() time.Duration { return i.machine.Status().MasterInterval }
 func (i *instance) skew() time.Duration     { return i.machine.Status().Skew }

@@ -3,7 +3,6 @@ package node
 import (
 	"net/netip"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +10,6 @@ import (
 	"standfast/vrrp"
 	"standfast/vrrp/verdict"
 )
-
-func (b *box) said(part string) bool {
-	return slices.ContainsFunc(b.notes, func(n Note) bool { return strings.Contains(n.Text, part) })
-}
 
 // with changes the story's instance.
 func with(priority uint8, change func(*Instance)) Instance {
