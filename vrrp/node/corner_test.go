@@ -650,3 +650,25 @@ func TestStallThatOutlivesTheLease(t *testing.T) {
 	w.run(100 * time.Millisecond)
 	w.want("the addresses are back and announced", a.serves() && announced > 0 && a.is(vrrp.Master))
 }
+
+// Thirty instances on one segment share its budget of questions, and none
+// takes what it could not ask for silence.
+func TestManyInstancesOnOneSegment(t *testing.T) {
+	many := func(priority uint8) (c Config) {
+		for k := range byte(30) {
+			i := lone(priority, 0)
+			i.VRRP.VRID = k + 1
+			i.VIPs = []VIP{{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, 10, k + 1}), 24), Port: "p3p1"}}
+			c.Instances = append(c.Instances, i)
+		}
+		return c
+	}
+	w, a, b := boot(t, many(100), many(50))
+	w.run(5 * time.Minute)
+	moves := len(b.moves)
+	w.cut()
+	w.run(time.Minute)
+	w.want("B holds back for all", a.serves() && b.bare() && len(b.moves) == moves)
+	w.powerOff(a)
+	w.until("B serves all", 5*time.Second, b.serves)
+}
