@@ -23,6 +23,7 @@ const (
 type mastery struct {
 	since       vrrp.Instant
 	unsureUntil vrrp.Instant
+	alone       vrrp.Instant // until then the last MASTER may still be letting go
 	nextAsk     vrrp.Instant
 	announce2   stamp // second announcement
 	refresh     stamp
@@ -69,7 +70,18 @@ func (n *Node) enterMaster(i *instance, c vrrp.Cause) {
 		s.witnessed = stamp{}
 		s.port.nextAsk = min(s.port.nextAsk, n.now.Add(calibrateFast))
 	}
+	if n.handedOver(i) {
+		i.mastery.alone = n.now.Add(answerWindow)
+	}
 	n.install(i)
+}
+
+// handedOver says that the last MASTER was heard until now, so that it is about
+// to give its addresses back, or just did: what answers for some milliseconds
+// more is no rival.
+func (n *Node) handedOver(i *instance) bool {
+	w := i.window()
+	return i.heart.up() && (i.goodbye.within(n.now, w) || i.obeyed.within(n.now, w) || i.lower.within(n.now, w))
 }
 
 func (n *Node) lowerHeard(i *instance) bool { return i.lower.within(n.now, i.window()) }
@@ -189,10 +201,10 @@ func (n *Node) rivalAnswered(i *instance, p *port, t *target, f form, mac MAC) {
 
 // rival records that somebody else serves a VIP or announces it.
 func (n *Node) rival(i *instance, p *port, vip netip.Addr, mac MAC) {
-	if !i.running || i.state() != vrrp.Master || n.own(mac) || p.isProxy(mac) {
+	m := &i.mastery
+	if !i.running || i.state() != vrrp.Master || n.own(mac) || p.isProxy(mac) || n.now < m.alone {
 		return
 	}
-	m := &i.mastery
 	m.rivalled.set(n.now)
 	for k := range m.rivals {
 		if r := &m.rivals[k]; r.port == p && r.mac == mac {

@@ -518,3 +518,19 @@ func TestDroppedAdvertsAreSpokenOf(t *testing.T) {
 	}
 	w.want("somebody spoke", len(a.notes)+len(b.notes) > 0)
 }
+
+func TestLastMasterMayLetGoSlowly(t *testing.T) {
+	for _, c := range []struct {
+		after time.Duration
+		moved bool
+	}{{5 * time.Millisecond, false}, {200 * time.Millisecond, true}} {
+		w, a, b := newStory(t)
+		a.tell(Stop{})
+		w.until("B serves", 5*time.Second, b.serves)
+		w.run(c.after)
+		v := netip.MustParseAddr("192.168.10.1")
+		b.tell(Heard{Port: "p3p1", Op: Gratuitous, Sender: v, MAC: a.macs["p3p1"], Target: v})
+		w.run(100 * time.Millisecond)
+		w.want("a rival is believed once the handover is over", b.is(vrrp.Backup) == c.moved)
+	}
+}
