@@ -18,35 +18,39 @@ func TestFabric(t *testing.T) {
 	} {
 		t.Run(fabric.name, func(t *testing.T) {
 			t.Parallel()
-			s := newMeeting(t, Options{Addresses: fabric.addresses})
-			for _, lan := range s.LANs {
-				port := s.A.Port(lan.Port)
-				check(t, lan.Switch.Suppress(port, true))
-				if fabric.remembers {
-					check(t, lan.Switch.Remember(lan.VIP.Addr(), port))
+			retold(t, func() *meeting {
+				s := newMeeting(t, Options{Addresses: fabric.addresses})
+				for _, lan := range s.LANs {
+					port := s.A.Port(lan.Port)
+					check(t, lan.Switch.Suppress(port, true))
+					if fabric.remembers {
+						check(t, lan.Switch.Remember(lan.VIP.Addr(), port))
+					}
 				}
-			}
-			d := Standfast(product(t))
-			s.start(s.A, d)
-			s.start(s.B, d)
-			s.settle(SideA)
+				return s
+			}, func(s *meeting) {
+				d := Standfast(product(t))
+				s.start(s.A, d)
+				s.start(s.B, d)
+				s.settle(SideA)
 
-			since := s.cut()
-			s.finds(s.B, "contested")
-			s.stillOwned(SideA, since, MasterDown+interval, "cable cut")
-			s.went(s.B, since)
-			since = s.mend()
-			s.finds(s.B, "none")
-			s.stillOwned(SideA, since, 2*interval, "cable mended")
+				since := s.cut()
+				s.finds(s.B, "contested")
+				s.stillOwned(SideA, since, MasterDown+interval, "cable cut")
+				s.went(s.B, since)
+				since = s.mend()
+				s.finds(s.B, "none")
+				s.stillOwned(SideA, since, 2*interval, "cable mended")
 
-			meter := s.meter(s.B)
-			since = s.powerOff(s.A)
-			s.serves(meter, since, TakeoverBound, "BACKUP serves after the power-off")
-			s.went(s.B, since, "MASTER")
-			s.apart(since, 0, "power-off")
-			s.pass(since, MasterDown)
-			s.went(s.B, since, "MASTER")
-			s.because(s.B, since, "backup-5-peer-dead")
+				meter := s.meter(s.B)
+				since = s.powerOff(s.A)
+				s.serves(meter, since, TakeoverBound, "BACKUP serves after the power-off")
+				s.went(s.B, since, "MASTER")
+				s.apart(since, 0, "power-off")
+				s.pass(since, MasterDown)
+				s.went(s.B, since, "MASTER")
+				s.because(s.B, since, "backup-5-peer-dead")
+			})
 		})
 	}
 }

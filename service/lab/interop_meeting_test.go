@@ -41,6 +41,7 @@ type meeting struct {
 	observer *hwtest.Observer
 	gauge    *gauge
 	began    time.Time
+	wrong    []string // what was not as promised
 }
 
 func newMeeting(t *testing.T, o Options) *meeting {
@@ -62,7 +63,7 @@ func newMeetingOf(t *testing.T, p *Pair, observer *hwtest.Observer) *meeting {
 
 // tell writes everything that is known into the log of a failed test.
 func (s *meeting) tell() {
-	if !s.t.Failed() {
+	if !s.t.Failed() || len(s.wrong) == 0 {
 		return
 	}
 	line := s.observer.Stop()
@@ -80,6 +81,64 @@ func (s *meeting) tell() {
 	}
 }
 
+// tellings is how often a story is told before it counts against the product, and unfit how long the machine must have held up
+// every cable at once for a failure not to count by itself. A MASTER that cannot be heard for some milliseconds as the cable is
+// cut is rightly taken for dead; the same, caused by the machine, says nothing of the product.
+const (
+	tellings = 3
+	unfit    = 20 * time.Millisecond
+)
+
+// retold tells a story, and again where it ended otherwise than promised on a machine that was unfit for it. What goes wrong
+// each time, or once on a machine that had time, is a failure.
+func retold(t *testing.T, open func() *meeting, story func(*meeting)) {
+	t.Helper()
+	for telling := 1; ; telling++ {
+		s := open()
+		s.hear(story)
+		worst := s.gauge.worst(s.began, time.Now())
+		switch {
+		case len(s.wrong) == 0:
+			return
+		case worst < unfit || telling == tellings:
+			for _, w := range s.wrong {
+				t.Error(w)
+			}
+			return
+		}
+		t.Logf("told again, the machine held up the laboratory for %v at once: %q", worst, s.wrong)
+		check(t, s.Lab.Close())
+	}
+}
+
+// ended is panicked with to end a story that cannot go on.
+type ended struct{}
+
+func (s *meeting) hear(story func(*meeting)) {
+	defer func() {
+		if cause := recover(); cause != nil && cause != (ended{}) {
+			panic(cause)
+		}
+	}()
+	story(s)
+}
+
+// errorf says what is not as promised, fatalf also ends the story, and must does for an error.
+func (s *meeting) errorf(format string, args ...any) {
+	s.wrong = append(s.wrong, fmt.Sprintf(format, args...))
+}
+
+func (s *meeting) fatalf(format string, args ...any) {
+	s.errorf(format, args...)
+	panic(ended{})
+}
+
+func (s *meeting) must(err error) {
+	if err != nil {
+		s.fatalf("%v", err)
+	}
+}
+
 func (s *meeting) start(m *Member, d Daemon) time.Time {
 	s.t.Helper()
 	now := time.Now()
@@ -90,7 +149,7 @@ func (s *meeting) start(m *Member, d Daemon) time.Time {
 // settle waits until the given side serves and the other stands by with all it needs.
 func (s *meeting) settle(master hwtest.Set) {
 	s.t.Helper()
-	check(s.t, s.Settle(s.observer, master))
+	s.must(s.Settle(s.observer, master))
 }
 
 // stop ends a member's daemon in good order and returns when it was told to.
@@ -105,7 +164,7 @@ func (s *meeting) stop(m *Member) time.Time {
 func (s *meeting) powerOff(m *Member) time.Time {
 	s.t.Helper()
 	_, err := m.PowerOff(nil)
-	check(s.t, err)
+	s.must(err)
 	return s.other(m).Port(HeartbeatPort).SwitchedAt()
 }
 
@@ -136,7 +195,7 @@ func (s *meeting) holds(who hwtest.Set, since time.Time, bound time.Duration, wh
 	s.t.Helper()
 	all := func(sample hwtest.Sample) bool { return sample.At.After(since) && held(sample.Owners, who) }
 	if _, err := s.observer.Await(bound+10*time.Second, all); err != nil {
-		s.t.Fatalf("%s: %v", what, err)
+		s.fatalf("%s: %v", what, err)
 	}
 	line := s.observer.Timeline().Between(since, time.Time{})
 	at := slices.IndexFunc(line.Samples, all)
@@ -144,7 +203,7 @@ func (s *meeting) holds(who hwtest.Set, since time.Time, bound time.Duration, wh
 	took, stall := line.Samples[at].At.Sub(since), s.stalled(line)
 	s.t.Logf("%s: %v (bound %v, laboratory held up %v)", what, took.Round(time.Millisecond), bound, stall.Round(time.Millisecond))
 	if took > bound+stall {
-		s.t.Errorf("%s: took %v, more than %v", what, took, bound)
+		s.errorf("%s: took %v, more than %v", what, took, bound)
 	}
 	return took
 }
@@ -165,13 +224,13 @@ func (s *meeting) serves(meter *Meter, since time.Time, bound time.Duration, wha
 	s.t.Helper()
 	takeover, err := meter.Measure(since, takeoverPatience)
 	if err != nil {
-		s.t.Fatalf("%s: %v", what, err)
+		s.fatalf("%s: %v", what, err)
 	}
 	bound = s.slowed(since, bound, what)
 	stall := s.gauge.stalled(since, since.Add(takeover.Served()))
 	s.t.Logf("%s: %v (bound %v, laboratory held up %v)", what, takeover.Served().Round(100*time.Microsecond), bound, stall.Round(time.Millisecond))
 	if takeover.Served() > bound+stall {
-		s.t.Errorf("%s: took %+v, more than %v", what, takeover, bound)
+		s.errorf("%s: took %+v, more than %v", what, takeover, bound)
 	}
 }
 
@@ -203,7 +262,7 @@ func (s *meeting) slowed(since time.Time, bound time.Duration, what string) time
 func (s *meeting) meter(m *Member) *Meter {
 	s.t.Helper()
 	meter, err := s.NewMeter(m)
-	check(s.t, err)
+	s.must(err)
 	s.t.Cleanup(func() { meter.Close() })
 	return meter
 }
@@ -213,14 +272,14 @@ func (s *meeting) meter(m *Member) *Meter {
 func (s *meeting) still(who hwtest.Set, since time.Time, d time.Duration, what string) {
 	s.t.Helper()
 	stream, err := s.LANs[0].Client.Stream(s.LANs[0].VIP.Addr(), streamEvery)
-	check(s.t, err)
+	s.must(err)
 	s.stillOwned(who, since, d, what)
 	if losses := stream.Stop(); losses.Lost > 0 {
-		s.t.Errorf("%s: %d of %d packets lost", what, losses.Lost, losses.Sent)
+		s.errorf("%s: %d of %d packets lost", what, losses.Lost, losses.Sent)
 	}
 	for _, sample := range s.observer.Timeline().Between(since, time.Time{}).Samples {
 		if slices.ContainsFunc(sample.Answers, func(a hwtest.Set) bool { return a&^who != 0 }) {
-			s.t.Errorf("%s: after %v the addresses are answered by %v", what, sample.At.Sub(since), sample.Answers)
+			s.errorf("%s: after %v the addresses are answered by %v", what, sample.At.Sub(since), sample.Answers)
 			break
 		}
 	}
@@ -232,13 +291,13 @@ func (s *meeting) stillOwned(who hwtest.Set, since time.Time, d time.Duration, w
 	s.pass(since, d)
 	for _, sample := range s.observer.Timeline().Between(since, time.Time{}).Samples {
 		if !held(sample.Owners, who) {
-			s.t.Errorf("%s: after %v the addresses are held by %v", what, sample.At.Sub(since), sample.Owners)
+			s.errorf("%s: after %v the addresses are held by %v", what, sample.At.Sub(since), sample.Owners)
 			break
 		}
 	}
 	for i, m := range s.Members() {
 		if got := m.Log.Transitions(since, time.Time{}); who.Has(i) && len(got) > 0 {
-			s.t.Errorf("%s: %s went through %v", what, m.Name(), got)
+			s.errorf("%s: %s went through %v", what, m.Name(), got)
 		}
 	}
 }
@@ -247,7 +306,7 @@ func (s *meeting) stillOwned(who hwtest.Set, since time.Time, d time.Duration, w
 func (s *meeting) pass(since time.Time, d time.Duration) {
 	s.t.Helper()
 	_, err := s.observer.Await(d+settlePatience, func(sample hwtest.Sample) bool { return sample.At.Sub(since) >= d })
-	check(s.t, err)
+	s.must(err)
 }
 
 // enters waits until a member says after a moment that it enters a state.
@@ -257,7 +316,7 @@ func (s *meeting) enters(m *Member, since time.Time, state string) {
 		return slices.Contains(m.Log.Transitions(since, time.Time{}), state)
 	})
 	if err != nil {
-		s.t.Fatalf("%s does not enter %s: %v", m.Name(), state, err)
+		s.fatalf("%s does not enter %s: %v", m.Name(), state, err)
 	}
 }
 
@@ -271,7 +330,7 @@ func (s *meeting) went(m *Member, since time.Time, states ...string) {
 		return len(got) >= len(states)
 	})
 	if !slices.Equal(got, states) {
-		s.t.Errorf("%s went through %v, want %v", m.Name(), got, states)
+		s.errorf("%s went through %v, want %v", m.Name(), got, states)
 	}
 }
 
@@ -281,7 +340,7 @@ func (s *meeting) apart(since time.Time, bound time.Duration, what string) {
 	line := s.observer.Timeline().Between(since, time.Time{})
 	for i, v := range line.VIPs {
 		if both := line.Tally(i, hwtest.Owners).LongestSeveral; both > bound+s.stalled(line) {
-			s.t.Errorf("%s: both had %s for %v", what, v.Addr, both)
+			s.errorf("%s: both had %s for %v", what, v.Addr, both)
 		}
 	}
 }
@@ -296,7 +355,7 @@ func (s *meeting) because(m *Member, since time.Time, rule string) {
 		}
 	}
 	if !strings.Contains(line, "rule="+rule+" ") {
-		s.t.Errorf("%s is MASTER by another rule than %s: %s", m.Name(), rule, line)
+		s.errorf("%s is MASTER by another rule than %s: %s", m.Name(), rule, line)
 	}
 }
 
@@ -306,7 +365,7 @@ func (s *meeting) finds(m *Member, finding string) {
 	_, err := m.AwaitStatus(settlePatience, func(st Status) bool {
 		return len(st.Instances) == 1 && st.Instances[0].Verdict.Finding == finding
 	})
-	check(s.t, err)
+	s.must(err)
 }
 
 // A dialect is a version of the protocol as it is configured.

@@ -14,9 +14,11 @@ func inEachDialect(t *testing.T, story func(*meeting, dialect)) {
 	for _, d := range dialects() {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
-			s := newMeeting(t, Options{})
-			s.speak(d)
-			story(s, d)
+			retold(t, func() *meeting {
+				s := newMeeting(t, Options{})
+				s.speak(d)
+				return s
+			}, func(s *meeting) { story(s, d) })
 		})
 	}
 }
@@ -42,6 +44,7 @@ func TestInteropMaster(t *testing.T) {
 		since = s.stop(s.A)
 		s.holds(SideB, since, skewB+handling, "keepalived serves after the goodbye")
 		s.apart(since, 0, "handover by goodbye")
+		s.went(s.B, since, "MASTER")
 
 		check(s.t, s.A.Daemon().Wait())
 		since = s.start(s.A, d.standfast(s.t))
