@@ -124,7 +124,9 @@ func (s *scene) dump() {
 		}
 	}
 	load, _ := os.ReadFile("/proc/loadavg") // only a hint
-	fmt.Fprintf(&b, "load of the machine: %s", load)
+	fmt.Fprintf(&b, "this process was held up for %v of %v, %v at the longest; load of the machine: %s",
+		s.gauge.stalled(s.began, time.Now()).Round(time.Millisecond), time.Since(s.began).Round(time.Second),
+		s.gauge.longest().Round(time.Millisecond), load)
 	s.t.Log(b.String())
 }
 
@@ -302,6 +304,16 @@ func (g *gauge) stalled(from, to time.Time) time.Duration {
 		total += max(0, end.Sub(begin))
 	}
 	return total
+}
+
+// longest is how long this process was held up at one time.
+func (g *gauge) longest() (d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, x := range g.gaps {
+		d = max(d, x.to.Sub(x.from))
+	}
+	return d
 }
 
 const (

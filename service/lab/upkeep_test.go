@@ -241,16 +241,15 @@ func TestLeftovers(t *testing.T) {
 	}
 	killed := s.signal(s.A, syscall.SIGKILL)
 	<-s.A.Daemon().Done()
-	for _, r := range routes() {
-		if !s.has(s.A, r) {
-			t.Errorf("route %v went with the process: nothing is left to remove", r.prefix)
-		}
-	}
-	events, err := s.A.Namespace().Watch()
-	check(t, err)
-	defer events.Close()
+	left := s.has(s.A, routes()[0])
 	again := time.Now()
 	s.start(s.A)
+	if started := time.Since(killed); !left && started > 2*interval {
+		t.Skipf("the machine took %v from the kill to the start: the leases had ended", started)
+	}
+	if !left {
+		t.Fatal("the routes went with the process: nothing is left to remove")
+	}
 	s.awaitLine(s.A, again, "that a previous run left behind", interval)
 	if held, err := s.A.Router.Addresses(); err != nil || slices.ContainsFunc(s.LANs, func(l *LAN) bool { return slices.Contains(held, l.VIP) }) {
 		t.Errorf("after the cleaning the kernel has %v, %v", held, err)
