@@ -109,7 +109,7 @@ func TestInteropIPv6(t *testing.T) {
 			since = s.cut()
 			s.finds(s.B, "contested")
 			s.stillOwned(SideA, since, MasterDown+interval, "cable cut")
-			since = s.mend()
+			s.mend()
 			s.finds(s.B, "none")
 			s.went(s.B, s.began, "BACKUP")
 
