@@ -17,6 +17,28 @@
 // The rules are those of package verdict; what is decided here is when to
 // doubt, what to ask, what counts as calibrated, when a lease is renewed and
 // when to yield.
+//
+// # Where to find what
+//
+// config.go, event.go, action.go and status.go are all that the outside sees.
+// Step, in this file, takes an event and then settles everything there is:
+//
+//   - instance.go: one virtual router, its machine, and the adverts it hears
+//   - port.go: one interface, what was read of it, and whether its carrier counts
+//   - calibrate.go: what is asked in peacetime, so that a silence counts later
+//   - ask.go: how one question is put and paid for, and whose answer an answer is
+//   - inquiry.go: bursts, a few rounds of questions on all serving ports together
+//   - backup.go: doubt, readings for the judge, and his verdict as a ruling
+//   - master.go: another who serves as well, and giving way to him
+//   - fault.go: causes of FAULT as a set, and serving only some ports
+//   - kernel.go: installing, leases, and a kernel that is stuck or refuses
+//   - group.go: sync groups
+//   - reload.go: building all of this from a configuration, the first or another
+//   - report.go: deadlines, status, and words for the operator
+//
+// The tests tell stories in a small world (pair_test.go), with single rules
+// (rules_test.go), awkward cases (corner_test.go), and seeded faults on a clean
+// network (storm_test.go) and on a bad one (gale_test.go).
 package node
 
 import (
