@@ -54,6 +54,7 @@ type instance struct {
 
 	counters [vrrp.NumChecks]uint64
 	dropped  [vrrp.NumChecks]stamp // when each check was last spoken of
+	remarked map[string]stamp      // when each remark was, by its sentence
 	sent     uint64
 }
 
@@ -245,20 +246,21 @@ func (n *Node) takeFrame(e Frame) {
 		n.unclaimed++
 		return
 	}
-	advert, check, _ := vrrp.Receive(vrrp.Packet{Src: e.Src, Dst: e.Dst, TTL: e.TTL, Payload: e.Payload}, i.cfg.VRRP)
+	advert, check, remarks := vrrp.Receive(vrrp.Packet{Src: e.Src, Dst: e.Dst, TTL: e.TTL, Payload: e.Payload}, i.cfg.VRRP)
 	i.counters[check]++
 	n.noteDropped(i, check, e.Src)
 	if check != vrrp.Accepted || e.Src == i.source || !i.running {
 		return
 	}
+	n.noteRemarks(i, remarks, advert, e.Src)
 	p.routers = remember(p.routers, e.Src, maxRouters)
 	p.addPeer(e.MAC)
 	n.livesElsewhere(i, p)
 	n.hear(i, advert, e.Src)
 }
 
-// silentFor is how long a check that drops adverts is not spoken of again; its
-// counter goes on.
+// silentFor is how long a check that drops adverts, or a remark about one that is
+// obeyed, is not spoken of again; the counters of the checks go on.
 const silentFor = 10 * time.Minute
 
 // noteDropped says that adverts are dropped, and why: a router that does not
@@ -269,6 +271,37 @@ func (n *Node) noteDropped(i *instance, c vrrp.Check, from netip.Addr) {
 	}
 	i.dropped[c].set(n.now)
 	n.note(i, Warning, fmt.Sprintf("an advert of %v is dropped, it fails the check %q: the two routers differ, or it is somebody else's", from, c))
+}
+
+// noteRemarks says in what an accepted advert differs from what this router would
+// send: the advert counts, but one of the two configurations is wrong.
+func (n *Node) noteRemarks(i *instance, r vrrp.Remarks, a vrrp.Advert, from netip.Addr) {
+	if r.Has(vrrp.RemarkAddresses) {
+		n.remark(i, Warning, "an advert of %v carries other addresses than this router's: %v; the two configurations differ", from, a.Addresses)
+	}
+	if r.Has(vrrp.RemarkInterval) {
+		n.remark(i, Warning, "an advert of %v announces an interval of %v, here it is %v: give both routers the same advert_int",
+			from, a.Interval, i.cfg.VRRP.Interval)
+	}
+	switch {
+	case !r.Has(vrrp.RemarkOwner):
+	case a.Priority == i.cfg.VRRP.Priority:
+		n.remark(i, Warning, "%v says that it owns the addresses, and so does this router: give priority 255 to one of them", from)
+	default:
+		n.remark(i, Info, "%v sends adverts although this router owns the addresses (priority 255)", from)
+	}
+}
+
+// remark says a sentence unless it was said lately, of whomever.
+func (n *Node) remark(i *instance, l Level, sentence string, args ...any) {
+	if i.remarked[sentence].within(n.now, silentFor) {
+		return
+	}
+	if i.remarked == nil {
+		i.remarked = map[string]stamp{}
+	}
+	i.remarked[sentence] = stamp{at: n.now, ok: true}
+	n.note(i, l, fmt.Sprintf(sentence, args...))
 }
 
 // livesElsewhere tells the other instances on this heartbeat port that the
