@@ -1,0 +1,310 @@
+package world
+
+import (
+	"time"
+
+	"standfast/vrrp"
+	"standfast/vrrp/node"
+	"standfast/vrrp/verdict"
+)
+
+// judge holds the world against its invariants after every event.
+//
+//	I1  Never do two routers serve the same address on a segment that carries frames between
+//	    them, both able to act, for longer than one advert interval and a round trip.
+//	I2  Nobody leaves MASTER because of a heartbeat port alone.
+//	I3  Whenever a healthy router can serve, one serves within its bound.
+//	I4  After the last fault has healed there is one MASTER within its bound, after four
+//	    transitions at most, and then nothing moves.
+//	I5  Every address in a kernel belongs to a live lease: of a process that is MASTER, or
+//	    one that ended or froze no longer ago than its lease lasts.
+//	I6  A reload moves no state.
+//	I7  Proof of life is not followed by peer-dead within its window.
+type judge struct {
+	w    *World
+	both [maxVIPs][maxRouters][maxRouters]vrrp.Instant // since when two serve; 0: they don't
+	none [maxVirtuals]vrrp.Instant                     // since when a router could serve and none does
+	held [maxVirtuals][maxRouters]vrrp.Instant         // when a router last held an address
+
+	hostile int          // somebody forges adverts
+	forged  vrrp.Instant // and did until then
+
+	moves [maxVirtuals]int // transitions since the heal
+	calm  bool             // nothing may move
+}
+
+// seen is what the world knows of a router that the invariants need.
+type seen struct {
+	started, ran, stalled vrrp.Instant
+	stopping              bool
+	dark                  vrrp.Instant // its brain was last told that the heartbeat port is dark
+	shaken                vrrp.Instant // a serving port of it was last not in order
+	obeyed                [maxVirtuals]vrrp.Instant
+	heard                 [maxVirtuals]vrrp.Instant // an advert, of whatever priority
+	fit                   [maxVirtuals]vrrp.Instant // since when it could serve; 0: it could not
+	left                  [maxVirtuals]vrrp.Instant // when it left MASTER
+}
+
+// Worst is how close a run came to its bounds.
+type Worst struct {
+	Both time.Duration // I1
+	None time.Duration // I3
+}
+
+func newJudge(w *World) judge { return judge{w: w} }
+
+// interval, skew and masterDown are those of the slowest router.
+func (s Scene) skew() time.Duration       { return s.Interval }
+func (s Scene) masterDown() time.Duration { return 3*s.Interval + s.skew() }
+
+// boundBoth is I1's: an interval, a round trip, and the kernel's time.
+func (s Scene) boundBoth() time.Duration { return s.Interval + 100*time.Millisecond }
+
+// boundNone is I3's: five seconds to wait for a first carrier, a master-down interval to
+// listen, another in which the ruling may be held back, and the questions.
+func (s Scene) boundNone() time.Duration { return 5*time.Second + 2*s.masterDown() + time.Second }
+
+// look checks what must hold at every moment.
+func (j *judge) look() {
+	for _, r := range j.w.routers {
+		j.lookAtLeases(r)
+		j.lookAtFitness(r)
+	}
+	for v := range j.w.vips {
+		j.lookAtAddress(v)
+	}
+	for n := range j.w.virtuals {
+		j.lookAtService(n)
+	}
+}
+
+// lookAtAddress is I1.
+func (j *judge) lookAtAddress(v int) {
+	w := j.w
+	for k, x := range w.routers {
+		for _, y := range w.routers[k+1:] {
+			since := &j.both[v][x.number][y.number]
+			if !x.kernel.has(v) || !y.kernel.has(v) || !j.canSettle(v, x, y) {
+				*since = 0
+				continue
+			}
+			if *since == 0 {
+				*since = w.now
+			}
+			*since = max(*since, w.segments[w.vips[v].segment].lost[x.number][y.number])
+			took := w.now.Sub(*since)
+			w.result.Worst.Both = max(w.result.Worst.Both, took)
+			if took > w.scene.boundBoth() {
+				w.violated("I1", "%s and %s both serve %v for %v", x.name, y.name, w.vips[v].prefix.Addr(), took)
+			}
+		}
+	}
+}
+
+// canSettle says that two routers can notice each other and act on it.
+func (j *judge) canSettle(v int, x, y *router) bool {
+	s := j.w.segments[j.w.vips[v].segment]
+	return x.runs() && y.runs() && x.kernel.sound() && y.kernel.sound() && s.between(x, y) &&
+		(!x.plain || !y.plain) && !j.w.scene.Take
+}
+
+// lookAtFitness follows since when a router could serve each virtual router.
+func (j *judge) lookAtFitness(r *router) {
+	for n := range j.w.virtuals {
+		if !j.fit(r, n) {
+			r.seen.fit[n] = 0
+		} else if r.seen.fit[n] == 0 {
+			r.seen.fit[n] = j.w.now
+		}
+	}
+	for _, p := range r.nics {
+		if p.segment.number != heartbeat && !p.passes() {
+			r.seen.shaken = j.w.now
+		}
+	}
+}
+
+// fit says that a router could serve now: it runs, its kernel does as it is told, and every port
+// that serves forwards. A group stands or falls together.
+func (j *judge) fit(r *router, n int) bool {
+	w := j.w
+	if r.plain || !r.runs() || !r.kernel.sound() || r.kernel.troubled != 0 && w.now.Sub(r.kernel.troubled) < 35*time.Second || j.hostile > 0 {
+		return false
+	}
+	for _, x := range w.vips {
+		if x.virtual != n && w.scene.Shape != Grouped {
+			continue
+		}
+		if !r.nics[x.segment].passes() || w.segments[x.segment].claimed > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// lookAtService is I3.
+func (j *judge) lookAtService(n int) {
+	w := j.w
+	served := true
+	for v, x := range w.vips {
+		if x.virtual != n {
+			continue
+		}
+		some := false
+		for _, r := range w.routers {
+			if r.kernel.has(v) && !r.dead() && r.nics[x.segment].passes() {
+				some = true
+			}
+			if r.kernel.has(v) {
+				j.held[n][r.number] = w.now
+			}
+		}
+		served = served && some
+	}
+	since := &j.none[n]
+	if served {
+		*since = 0
+		return
+	}
+	if *since == 0 {
+		*since = w.now
+	}
+	for _, r := range w.routers {
+		if r.seen.fit[n] == 0 {
+			continue
+		}
+		took := w.now.Sub(max(*since, r.seen.fit[n], r.seen.stalled))
+		w.result.Worst.None = max(w.result.Worst.None, took)
+		if took > w.scene.boundNone() {
+			w.violated("I3", "nobody serves %s for %v, and %s could", w.routers[0].config.Instances[n].Name, took, r.name)
+		}
+	}
+}
+
+// lookAtLeases is I5.
+func (j *judge) lookAtLeases(r *router) {
+	w := j.w
+	if r.plain || r.dead() || r.kernel.held > 0 {
+		return
+	}
+	for v, x := range w.vips {
+		if !r.kernel.has(v) {
+			continue
+		}
+		switch lease := w.scene.longestLease(); {
+		case !r.runs() && w.now.Sub(max(r.seen.ran, r.kernel.troubled, r.seen.stalled)) > lease:
+			w.violated("I5", "%s has %v although its process has not run for %v", r.name, x.prefix.Addr(), w.now.Sub(r.seen.ran))
+		case r.runs() && r.state[x.virtual] != vrrp.Master && r.kernel.sound() &&
+			w.now.Sub(max(r.seen.left[x.virtual], r.kernel.troubled, r.seen.stalled, r.seen.started)) > 100*time.Millisecond:
+			w.violated("I5", "%s has %v and is %s", r.name, x.prefix.Addr(), r.state[x.virtual])
+		}
+	}
+}
+
+// longestLease is how long an address may outlive its process: three intervals in whole
+// seconds, one to fourteen, and the kernel's timer may be late.
+func (s Scene) longestLease() time.Duration {
+	l := (3*s.Interval + time.Second - 1) / time.Second * time.Second
+	l = min(max(l, time.Second), 14*time.Second)
+	return l + lateness(l)
+}
+
+// before looks at what a brain is about to be told.
+func (j *judge) before(r *router, e node.Event) {
+	switch e := e.(type) {
+	case node.CarrierLost:
+		if e.Port == portNames[j.w.scene.heart()] {
+			r.seen.dark = j.w.now
+		}
+	case node.PortsRead:
+		for _, p := range e.Ports {
+			if p.Port == portNames[j.w.scene.heart()] && p.Carrier != node.CarrierUp {
+				r.seen.dark = j.w.now
+			}
+		}
+	case node.Frame:
+		j.beforeFrame(r, e)
+	}
+}
+
+func (j *judge) beforeFrame(r *router, e node.Frame) {
+	for n, i := range r.config.Instances {
+		if i.Port != e.Port || (i.VRRP.Family == vrrp.IPv4) != e.Src.Is4() {
+			continue
+		}
+		a, check, _ := vrrp.Receive(vrrp.Packet{Src: e.Src, Dst: e.Dst, TTL: e.TTL, Payload: e.Payload}, i.VRRP)
+		if check != vrrp.Accepted {
+			continue
+		}
+		r.seen.heard[n] = j.w.now
+		if a.Priority > 0 && (a.Priority >= i.VRRP.Priority || !i.VRRP.Preempt) {
+			r.seen.obeyed[n] = j.w.now
+		}
+	}
+}
+
+// stepped looks at what a brain answered: I6.
+func (j *judge) stepped(r *router, e node.Event, actions []node.Action) {
+	if _, reload := e.(node.Reload); !reload {
+		return
+	}
+	for _, a := range actions {
+		switch a := a.(type) {
+		case node.Transition:
+			j.w.violated("I6", "a reload moves %s of %s from %s to %s", a.Name, r.name, a.From, a.To)
+		case node.Install, node.Withdraw:
+			j.w.violated("I6", "a reload that changes nothing touches the addresses of %s", r.name)
+		}
+	}
+}
+
+// moved looks at a transition: I2, I4 and I7.
+func (j *judge) moved(r *router, n int, t node.Transition) {
+	w := j.w
+	if !t.Initial && t.From != vrrp.Initialize {
+		j.moves[n]++
+		if j.calm {
+			w.violated("I4", "%s moves %s from %s to %s after all was calm", r.name, t.Name, t.From, t.To)
+		}
+	}
+	if r.plain {
+		return
+	}
+	if t.From == vrrp.Master {
+		r.seen.left[n] = w.now
+		if !j.mayLeave(r, n) {
+			w.violated("I2", "%s leaves MASTER of %s although nothing but its heartbeat port was touched: %s", r.name, t.Name, t.Reason)
+		}
+	}
+	if t.To == vrrp.Master && t.Verdict.Finding == verdict.PeerDead {
+		window := w.scene.Interval * 3 / 2
+		if at := r.seen.obeyed[n]; at > r.seen.dark && at > 0 && w.now.Sub(at) < window {
+			w.violated("I7", "%s calls the peer dead %v after an advert that it obeys", r.name, w.now.Sub(at))
+		}
+	}
+}
+
+// mayLeave says that a MASTER had another reason to leave than its heartbeat port: it was told to, a
+// port that serves or the kernel was in trouble, it had slept, an advert came, or another serves.
+func (j *judge) mayLeave(r *router, n int) bool {
+	w := j.w
+	lately := func(at vrrp.Instant, d time.Duration) bool { return at != 0 && w.now.Sub(at) <= d }
+	memory := 4*w.scene.Interval + 2*time.Second
+	if r.seen.stopping || lately(r.seen.shaken, memory) || lately(r.seen.stalled, memory) || !r.kernel.sound() || lately(r.kernel.troubled, memory+35*time.Second) {
+		return true
+	}
+	for m := range w.virtuals {
+		if m != n && w.scene.Shape != Grouped {
+			continue
+		}
+		if lately(r.seen.heard[m], memory) {
+			return true
+		}
+		for _, x := range w.routers {
+			if x != r && lately(j.held[m][x.number], memory) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,99 @@
+package world
+
+import (
+	"fmt"
+
+	"standfast/vrrp"
+)
+
+// Story is a run that can be told again: a scene and a plan.
+type Story struct {
+	Scene Scene
+	Plan  Plan
+}
+
+// StoryOf is the story of a seed.
+func StoryOf(seed uint64) Story { return Story{Scene: DrawScene(seed), Plan: DrawPlan(seed)} }
+
+// Tell plays the story and keeps a transcript.
+func (s Story) Tell() Result { return s.play(true) }
+
+// play lets everything happen.
+func (s Story) play(tell bool) Result {
+	w := newWorld(s.Scene)
+	w.tell = tell
+	for _, r := range w.routers {
+		r.start()
+		if !s.Scene.Equal {
+			w.run(w.now.Add(w.within(2 * s.Scene.Interval)))
+		}
+	}
+	w.run(epoch.Add(s.Scene.warmUp()))
+	for _, round := range s.Plan {
+		w.round(round)
+	}
+	w.result.Simulated = w.elapsed()
+	w.result.Transcript = w.transcript
+	return w.result
+}
+
+// round lets the faults of a round happen, heals everything, and wants calm.
+func (w *World) round(p Round) {
+	for _, f := range p.Faults {
+		w.run(epoch.Add(f.At))
+		if w.result.Violation != nil {
+			return
+		}
+		w.inject(f)
+	}
+	w.run(epoch.Add(p.Heal))
+	if w.result.Violation != nil {
+		return
+	}
+	w.heal()
+	clear(w.judge.moves[:])
+	w.run(epoch.Add(p.Heal + w.scene.settle()))
+	w.judge.settled()
+	w.judge.calm = true
+	w.run(epoch.Add(p.Heal + w.scene.settle() + w.scene.calm()))
+	w.judge.calm = false
+	w.result.Heals++
+}
+
+// mostMoves is how many transitions a virtual router may take to settle: I4.
+const mostMoves = 4
+
+// settled is I4's: in the end there is one MASTER, it has every address, and it did not take
+// long to find out who it is.
+func (j *judge) settled() {
+	w := j.w
+	for n := range w.virtuals {
+		masters := 0
+		for _, r := range w.routers {
+			if r.state[n] == vrrp.Master && r.runs() {
+				masters++
+			}
+			for v, x := range w.vips {
+				if x.virtual == n && r.kernel.has(v) != (r.state[n] == vrrp.Master) {
+					w.violated("I4", "%s is %s, and of %v it holds: %v", r.name, r.state[n], x.prefix.Addr(), r.kernel.has(v))
+				}
+			}
+		}
+		name := w.routers[0].config.Instances[n].Name
+		if masters != 1 {
+			w.violated("I4", "%s has %d MASTERs %v after the heal", name, masters, w.scene.settle())
+		}
+		if j.moves[n] > mostMoves {
+			w.violated("I4", "%s took %d transitions to settle", name, j.moves[n])
+		}
+	}
+}
+
+// words is a fault as a story has it.
+func (f Fault) words() string {
+	s := fmt.Sprintf("%s %s %s for %v", f.Kind, routerNames[f.Router], portNames[f.Segment], f.For)
+	if f.N != 0 {
+		s += fmt.Sprintf(" n=%d", f.N)
+	}
+	return s
+}
