@@ -29,8 +29,9 @@
 //   - nic.go, segment.go, station.go: ports, cables and switches, and who else
 //     answers there
 //   - plain.go: a peer that is plain keepalived
-//   - fault.go, plan.go: the menu of faults, and which of them come when
-//   - invariant.go, judge_*.go: what must hold
+//   - fault.go, fault_machine.go, fault_network.go, plan.go: the menu of faults, and
+//     which of them come when
+//   - invariant.go: what must hold
 //   - story.go, shrink.go: a run as a text that replays, and the smallest one that
 //     still fails
 package world
