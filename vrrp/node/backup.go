@@ -47,6 +47,7 @@ type doubt struct {
 	listened bool
 	served   bool  // the VIP was answered since this doubt began
 	silent   stamp // and then fell silent in the burst begun at that moment
+	starved  stamp // since when a claim waits because the budget left no question for it
 }
 
 func (n *Node) settleBackup(i *instance) {
@@ -327,11 +328,29 @@ func (n *Node) ruleDeadline(i *instance, v verdict.Verdict) {
 // claimSilence claims at the deadline. A silence that has not yet lasted is
 // looked at again first: a deadline may fall into a stumble, too.
 func (n *Node) claimSilence(i *instance, v verdict.Verdict) {
-	if !n.overdue(i) && !n.silenceLasts(i) {
+	switch {
+	case !n.overdue(i) && !n.silenceLasts(i):
 		n.hold(i, afterLoss[0])
-		return
+	case n.unasked(i):
+		n.hold(i, refill)
+	default:
+		i.doubt.starved = stamp{}
+		n.claim(i, v)
 	}
-	n.claim(i, v)
+}
+
+// unasked says that the budget left no question for this claim. What was not asked
+// is no silence, so the claim waits for the budget, though not for long: many
+// instances may live on one port.
+func (n *Node) unasked(i *instance) bool {
+	d := &i.doubt
+	if n.begunAfter(i, i.consult.since.Add(-keepAsking)) {
+		return false
+	}
+	if !d.starved.ok {
+		d.starved.set(n.now)
+	}
+	return d.starved.within(n.now, max(i.masterDown(), keepAsking))
 }
 
 // priorHolds is fault_prior: yield leaves an unproven silence to whoever was
@@ -399,7 +418,9 @@ func (n *Node) begunAfter(i *instance, at vrrp.Instant) bool {
 	if q == nil || q.burst == nil || q.burst.began < at {
 		return false
 	}
-	asked := slices.ContainsFunc(q.burst.asks, func(a *asking) bool { return i.serves(a.port, a.vip.addr) })
+	asked := slices.ContainsFunc(slices.Concat(q.burst.asks, q.burst.kept), func(a *asking) bool {
+		return i.serves(a.port, a.vip.addr) && a.began >= at
+	})
 	return asked || !slices.ContainsFunc(i.serving, func(s *service) bool { return s.vips > 0 && s.port.up() })
 }
 

@@ -83,8 +83,9 @@ func (i *instance) masterDown() time.Duration {
 // voice older than this proves nothing about now.
 func (i *instance) window() time.Duration { return i.interval()*3/2 + i.skew() }
 
-// cadence is how often a question is repeated while nothing else is said.
-func (i *instance) cadence() time.Duration { return min(i.interval(), time.Second) }
+// cadence is how often a question is repeated while nothing else is said, and no
+// oftener than the budget pays for a whole burst.
+func (i *instance) cadence() time.Duration { return max(min(i.interval(), time.Second), refill) }
 
 // peerFresh says that a BACKUP hears its MASTER.
 func (i *instance) peerFresh(now vrrp.Instant) bool {
@@ -327,6 +328,7 @@ func (n *Node) hear(i *instance, a vrrp.Advert, from netip.Addr) {
 		i.otherMaster = false
 	case s.State == vrrp.Backup && s.Heard && s.LastHeard == n.now:
 		i.obeyed.set(n.now)
+		i.goodbye = stamp{} // somebody serves all the same, or again
 		i.otherMaster, i.wasMaster = true, false
 		n.follow(i, from)
 	case s.State == vrrp.Backup:

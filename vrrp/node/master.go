@@ -144,7 +144,7 @@ func (n *Node) askForRivals(i *instance) {
 		}
 	}
 	if old {
-		pause = max(pause, time.Second)
+		pause = max(pause, time.Second/4)
 	}
 	m.nextAsk = n.now.Add(pause)
 }
@@ -278,7 +278,7 @@ func (n *Node) settled(i *instance, v verdict.Verdict, s *service) {
 		if s != nil {
 			h = s.port.fraction()
 		}
-		share := 0.25 + float64(i.machine.Status().Priority)/512 + h/8
+		share := 0.125 + float64(i.machine.Status().Priority)/512 + h/8
 		m.askAt = n.now.Add(time.Duration(share * float64(i.interval())))
 		n.announce(i, i.cfg.Announce.Repeat)
 	case verdict.Defend:
@@ -344,13 +344,17 @@ func (n *Node) rivalry(i *instance) (verdict.Rivalry, *service) {
 	return r, about
 }
 
-// kind is what a station is that answers for our VIPs.
+// kind is what a station is that answers for our VIPs. Where the peer was never
+// met, a young MASTER takes whoever answers for it. An old one wants more: a
+// printer with a wrong address answers on one port, a router on all.
 func (n *Node) kind(i *instance, p *port, mac MAC) verdict.Rival {
 	switch {
-	case p.maySpeak(mac):
+	case p.isPeer(mac):
 		return verdict.RivalPeer
 	case n.vipsClaimed(i, mac) > 1:
 		return verdict.RivalOneForTwo
+	case p.maySpeak(mac) && (n.youth(i, i.service(p)) == verdict.YouthYoung || n.portsClaimed(i) > 1):
+		return verdict.RivalPeer
 	}
 	return verdict.RivalStranger
 }
@@ -374,6 +378,17 @@ func (n *Node) vipsClaimed(i *instance, mac MAC) int {
 	for _, x := range i.mastery.rivals {
 		if x.mac == mac {
 			total += len(x.vips)
+		}
+	}
+	return total
+}
+
+// portsClaimed counts the ports on which somebody else answers or announces.
+func (n *Node) portsClaimed(i *instance) int {
+	total := 0
+	for k, x := range i.mastery.rivals {
+		if !slices.ContainsFunc(i.mastery.rivals[:k], func(y rivalry) bool { return x.port == y.port }) {
+			total++
 		}
 	}
 	return total

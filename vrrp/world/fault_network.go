@@ -96,7 +96,10 @@ func (w *World) switchReboot(f Fault) func() {
 		for _, r := range w.routers {
 			p := r.nics[s.number]
 			p.mute++
-			w.after(time.Duration(f.N)*time.Second, func() { p.mute-- })
+			w.after(time.Duration(f.N)*time.Second, func() {
+				p.mute--
+				w.judge.touched()
+			})
 		}
 	}
 }

@@ -43,6 +43,8 @@ type seen struct {
 	heard                 [maxVirtuals]vrrp.Instant // an advert, of whatever priority
 	fit                   [maxVirtuals]vrrp.Instant // since when it could serve; 0: it could not
 	left                  [maxVirtuals]vrrp.Instant // when it left MASTER
+	recanted              [maxVirtuals]vrrp.Instant // when it last recanted,
+	recants               [maxVirtuals]int          // and how often within a minute
 }
 
 // Worst is how close a run came to its bounds.
@@ -63,6 +65,10 @@ func (s Scene) boundBoth() time.Duration { return s.Interval + 100*time.Millisec
 // boundNone is I3's: five seconds to wait for a first carrier, a master-down interval to
 // listen, another in which the ruling may be held back, and the questions.
 func (s Scene) boundNone() time.Duration { return 5*time.Second + 2*s.masterDown() + time.Second }
+
+// touched is told of every change of the physical world: what moves is counted from the
+// last one.
+func (j *judge) touched() { clear(j.moves[:]) }
 
 // look checks what must hold at every moment.
 func (j *judge) look() {
@@ -104,8 +110,21 @@ func (j *judge) lookAtAddress(v int) {
 // canSettle says that two routers can notice each other and act on it.
 func (j *judge) canSettle(v int, x, y *router) bool {
 	s := j.w.segments[j.w.vips[v].segment]
-	return x.runs() && y.runs() && x.kernel.sound() && y.kernel.sound() && s.between(x, y) &&
-		(!x.plain || !y.plain) && !j.w.scene.Take
+	able := x.runs() && y.runs() && x.kernel.sound() && y.kernel.sound() && s.between(x, y) && !j.w.scene.Take
+	return able && (!x.plain && !y.plain || x.plain != y.plain && j.contacts(v, x, y) > 1)
+}
+
+// contacts counts the addresses of a virtual router over which two routers meet. One address
+// claimed by a station never seen before may be a printer's: it is defended, and one of the
+// two being plain VRRP, nobody gives way.
+func (j *judge) contacts(v int, x, y *router) int {
+	total := 0
+	for o, other := range j.w.vips {
+		if other.virtual == j.w.vips[v].virtual && x.kernel.has(o) && y.kernel.has(o) && j.w.segments[other.segment].between(x, y) {
+			total++
+		}
+	}
+	return total
 }
 
 // lookAtFitness follows since when a router could serve each virtual router.
@@ -128,6 +147,9 @@ func (j *judge) lookAtFitness(r *router) {
 // that serves forwards. A group stands or falls together.
 func (j *judge) fit(r *router, n int) bool {
 	w := j.w
+	if w.scene.Prior != 0 {
+		return false // it is the operator's wish that nobody serves where nothing is proved
+	}
 	if r.plain || !r.runs() || !r.kernel.sound() || r.kernel.troubled != 0 && w.now.Sub(r.kernel.troubled) < 35*time.Second || j.hostile > 0 {
 		return false
 	}
@@ -152,11 +174,14 @@ func (j *judge) lookAtService(n int) {
 		}
 		some := false
 		for _, r := range w.routers {
-			if r.kernel.has(v) && !r.dead() && r.nics[x.segment].passes() {
-				some = true
+			if r.kernel.has(v) && !r.dead() && r.nics[x.segment].carrier {
+				some = true // what does not forward behind a live carrier cannot be known
 			}
 			if r.kernel.has(v) {
 				j.held[n][r.number] = w.now
+			}
+			if r.plain && r.runs() && r.state[n] == vrrp.Master {
+				some = true // it keeps the others away, whatever it does with the addresses
 			}
 		}
 		served = served && some
@@ -173,12 +198,24 @@ func (j *judge) lookAtService(n int) {
 		if r.seen.fit[n] == 0 {
 			continue
 		}
-		took := w.now.Sub(max(*since, r.seen.fit[n], r.seen.stalled))
+		took := w.now.Sub(max(*since, r.seen.fit[n], r.seen.stalled)) - r.seen.penance(n, w)
 		w.result.Worst.None = max(w.result.Worst.None, took)
 		if took > w.scene.boundNone() {
 			w.violated("I3", "nobody serves %s for %v, and %s could", w.routers[0].config.Instances[n].Name, took, r.name)
 		}
 	}
+}
+
+// recantMemory is how long a recant counts.
+const recantMemory = time.Minute
+
+// penance is how long a router that recanted waits before it claims again: twice as long for
+// each time within a minute, 30 s at most.
+func (s *seen) penance(n int, w *World) time.Duration {
+	if s.recants[n] == 0 || w.now.Sub(s.recanted[n]) > recantMemory+30*time.Second {
+		return 0
+	}
+	return min(w.scene.skew()<<min(s.recants[n], 10), 30*time.Second)
 }
 
 // lookAtLeases is I5.
@@ -237,6 +274,9 @@ func (j *judge) beforeFrame(r *router, e node.Frame) {
 			continue
 		}
 		r.seen.heard[n] = j.w.now
+		if a.Priority == 0 {
+			r.seen.obeyed[n] = 0 // who says goodbye takes back what it said
+		}
 		if a.Priority > 0 && (a.Priority >= i.VRRP.Priority || !i.VRRP.Preempt) {
 			r.seen.obeyed[n] = j.w.now
 		}
@@ -261,7 +301,7 @@ func (j *judge) stepped(r *router, e node.Event, actions []node.Action) {
 // moved looks at a transition: I2, I4 and I7.
 func (j *judge) moved(r *router, n int, t node.Transition) {
 	w := j.w
-	if !t.Initial && t.From != vrrp.Initialize {
+	if t.From == vrrp.Backup || t.From == vrrp.Master {
 		j.moves[n]++
 		if j.calm {
 			w.violated("I4", "%s moves %s from %s to %s after all was calm", r.name, t.Name, t.From, t.To)
@@ -272,6 +312,7 @@ func (j *judge) moved(r *router, n int, t node.Transition) {
 	}
 	if t.From == vrrp.Master {
 		r.seen.left[n] = w.now
+		r.seen.recant(n, t, w.now)
 		if !j.mayLeave(r, n) {
 			w.violated("I2", "%s leaves MASTER of %s although nothing but its heartbeat port was touched: %s", r.name, t.Name, t.Reason)
 		}
@@ -282,6 +323,17 @@ func (j *judge) moved(r *router, n int, t node.Transition) {
 			w.violated("I7", "%s calls the peer dead %v after an advert that it obeys", r.name, w.now.Sub(at))
 		}
 	}
+}
+
+func (s *seen) recant(n int, t node.Transition, now vrrp.Instant) {
+	if t.Verdict.Act != verdict.Recant {
+		return
+	}
+	if now.Sub(s.recanted[n]) > recantMemory {
+		s.recants[n] = 0
+	}
+	s.recants[n]++
+	s.recanted[n] = now
 }
 
 // mayLeave says that a MASTER had another reason to leave than its heartbeat port: it was told to, a

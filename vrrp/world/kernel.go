@@ -19,6 +19,7 @@ type kernel struct {
 	owned  [maxVIPs]owned
 	wishes [maxVirtuals]int // changes asked for; a newer one replaces an older
 	behind []func()         // waits for the lock
+	slow   int              // changes under way that take long
 	// troubled is when it last did not do at once as it was told.
 	troubled vrrp.Instant
 }
@@ -32,9 +33,12 @@ type owned struct {
 
 func (k *kernel) has(v int) bool { return k.owned[v].on }
 
+// longChange is when a change of addresses takes so long that it explains things.
+const longChange = 10 * time.Millisecond
+
 // sound says that changes are made at once.
 func (k *kernel) sound() bool {
-	return k.held == 0 && k.refuse == 0 && k.time < 100*time.Millisecond
+	return k.held == 0 && k.refuse == 0 && k.slow == 0 && k.time < longChange
 }
 
 // locked does something under the lock, or as soon as it is free.
@@ -66,10 +70,14 @@ func (k *kernel) release() {
 func (k *kernel) change(n int, do func()) {
 	k.wishes[n]++
 	turn, r := k.wishes[n], k.router
-	begin := r.world.now
+	long := k.held > 0 || k.time >= longChange
+	if long {
+		k.slow++
+	}
 	r.soon(k.time+r.world.within(k.time), func() {
 		k.locked(func() {
-			if r.world.now.Sub(begin) > 10*time.Millisecond {
+			if long {
+				k.slow--
 				k.troubled = r.world.now
 			}
 			if turn == k.wishes[n] && r.brain != nil && !r.dead() {
@@ -212,6 +220,7 @@ func (k *kernel) drop(v int) {
 
 // sweep drops everything, as a new process does with what it finds.
 func (k *kernel) sweep() {
+	k.slow = 0
 	for v := range k.owned {
 		k.drop(v)
 	}
@@ -220,6 +229,9 @@ func (k *kernel) sweep() {
 // delete is somebody else's doing.
 func (k *kernel) delete() {
 	r := k.router
+	if r.dead() {
+		return
+	}
 	for n, i := range r.config.Instances {
 		any := false
 		for v, x := range r.world.vips {
@@ -236,7 +248,7 @@ func (k *kernel) delete() {
 
 // reset is a power cycle: nothing is left, and nobody waits.
 func (k *kernel) reset() {
-	k.behind = nil
+	k.behind, k.slow = nil, 0
 	for v := range k.owned {
 		k.drop(v)
 	}

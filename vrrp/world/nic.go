@@ -101,6 +101,7 @@ func (p *nic) set(up bool) {
 	}
 	p.router.world.say("%s %s carrier %s", p.router.name, portNames[p.segment.number], upText(up))
 	p.router.linkChanged(p, up)
+	p.router.world.judge.touched()
 }
 
 func upText(up bool) string {

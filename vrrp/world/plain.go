@@ -66,7 +66,9 @@ func (b *plain) Step(now vrrp.Instant, e node.Event) []node.Action {
 			b.ports[p.Port] = p
 		}
 	case node.Installed:
-		b.out = append(b.out, node.Announce{Key: e.Key, Repeat: 5})
+		b.installed(e)
+	case node.Deleted:
+		b.again(e.Key)
 	case node.Stop:
 		for _, m := range b.members {
 			b.drive(now, m, vrrp.Stop{})
@@ -77,6 +79,24 @@ func (b *plain) Step(now vrrp.Instant, e node.Event) []node.Action {
 		b.settle(now, m)
 	}
 	return b.out
+}
+
+// installed announces what the kernel took, and tries again what it did not.
+func (b *plain) installed(e node.Installed) {
+	if e.Serving {
+		b.out = append(b.out, node.Announce{Key: e.Key, Repeat: 5})
+		return
+	}
+	b.again(e.Key)
+}
+
+// again puts addresses back that are missing.
+func (b *plain) again(k node.Key) {
+	for _, m := range b.members {
+		if m.config.Key() == k && m.machine.Status().State == vrrp.Master {
+			b.out = append(b.out, node.Install{Key: k})
+		}
+	}
 }
 
 func (b *plain) frame(now vrrp.Instant, e node.Frame) {

@@ -78,6 +78,7 @@ func (r *router) start() {
 	}
 	r.seen = seen{started: r.world.now}
 	r.world.say("%s starts", r.name)
+	r.world.judge.touched()
 	r.take(r.read())
 }
 

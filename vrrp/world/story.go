@@ -80,7 +80,7 @@ func (j *judge) settled() {
 			}
 		}
 		name := w.routers[0].config.Instances[n].Name
-		if masters != 1 {
+		if masters > 1 || masters == 0 && w.scene.Prior == 0 {
 			w.violated("I4", "%s has %d MASTERs %v after the heal", name, masters, w.scene.settle())
 		}
 		if j.moves[n] > mostMoves {
