@@ -218,6 +218,35 @@ func TestDropVIP(t *testing.T) {
 	}
 }
 
+// Who asks for an IPv6 address by multicast reaches whoever has it, and nobody else: the kernel is in the group with the
+// address only.
+func TestSolicitedNodeGroup(t *testing.T) {
+	k := namespace(t)
+	v := VIP{Prefix: prefix("2001:db8::a1:b2c3/64"), Index: port(t, "p3p1")}
+	const group = "ff0200000000000000000001ffa1b2c3" // RFC 4291 §2.7.1
+	member := func() bool {
+		groups, err := os.ReadFile("/proc/thread-self/net/igmp6")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(groups)) {
+			if f := strings.Fields(line); len(f) > 2 && f[1] == "p3p1" && f[2] == group {
+				return true
+			}
+		}
+		return false
+	}
+	if member() {
+		t.Fatal("in the group before there is an address")
+	}
+	mustSet(t, k, v, 0)
+	until(t, 5*time.Second, "in the group with the address", member)
+	if err := k.DropVIP(v); err != nil {
+		t.Fatal(err)
+	}
+	until(t, 5*time.Second, "out of the group without it", func() bool { return !member() })
+}
+
 // Removing a primary address takes its secondaries along, and each is reported.
 func TestSecondariesAreReported(t *testing.T) {
 	for _, promote := range []bool{false, true} {
