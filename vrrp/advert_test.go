@@ -83,6 +83,13 @@ var goldens = []golden{
 		advert: Advert{Version: V3, VRID: 10, Priority: 100, Interval: time.Second, Addresses: addrs("fe80::1", "2001:db8::1")},
 		sent:   true,
 	},
+	{
+		name: "version 2, one address, private network",
+		hex:  "21336501 000154bd c0a86464 0000000000000000",
+		src:  "192.168.100.2", dst: "224.0.0.18",
+		advert: Advert{Version: V2, VRID: 51, Priority: 101, Interval: time.Second, Addresses: addrs("192.168.100.100")},
+		sent:   true,
+	},
 }
 
 // paramsFor are the settings of a router that hears a and has nothing to remark.
