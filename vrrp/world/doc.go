@@ -32,6 +32,6 @@
 //   - fault.go, fault_machine.go, fault_network.go, plan.go: the menu of faults, and
 //     which of them come when
 //   - invariant.go: what must hold
-//   - story.go, shrink.go: a run as a text that replays, and the smallest one that
-//     still fails
+//   - story.go, text.go, phrase.go: a run, and its text that replays
+//   - shrink.go: the smallest story that still fails
 package world

@@ -61,56 +61,57 @@ type Fault struct {
 	N       int           // how often, how many, or how bad: see the kind
 }
 
-// menu says of every kind what it is called in a story, and what it does. What it
-// returns undoes it.
+// menu says of every kind what it is called in figures, how a story tells it (see
+// phrase.go), and what it does. What that returns undoes it.
 var menu = [NumKinds]struct {
 	name string
+	told string
 	pull func(*World, Fault) func()
 }{
-	PowerOff:         {"power-off", (*World).powerOff},
-	DyingPorts:       {"dying-ports", (*World).dyingPorts},
-	Hang:             {"hang", (*World).hang},
-	Panic:            {"panic", (*World).hang},
-	Stopped:          {"sigstop", (*World).sigstop},
-	Suspended:        {"suspend", (*World).suspend},
-	Killed:           {"sigkill", (*World).sigkill},
-	Restarted:        {"restart", (*World).restart},
-	Busy:             {"busy", (*World).busy},
-	CableCut:         {"cable-cut", (*World).cableCut},
-	CableFlap:        {"cable-flap", (*World).cableFlap},
-	OneWay:           {"one-way", (*World).oneWay},
-	OneWayHeartbeat:  {"one-way-heartbeat", (*World).oneWay},
-	AdminDown:        {"admin-down", (*World).adminDown},
-	NICGone:          {"nic-gone", (*World).nicGone},
-	Unplugged:        {"unplugged", (*World).unplugged},
-	EventLoss:        {"event-loss", (*World).eventLoss},
-	SwitchReboot:     {"switch-reboot", (*World).switchReboot},
-	SwitchDead:       {"switch-dead", (*World).switchReboot},
-	LANSplit:         {"lan-split", (*World).lanSplit},
-	Isolation:        {"isolation", (*World).isolation},
-	SpanningTree:     {"spanning-tree", (*World).spanningTree},
-	WitnessDead:      {"witness-dead", (*World).witnessDead},
-	WitnessSlow:      {"witness-slow", (*World).witnessSlow},
-	WitnessLies:      {"witness-lies", (*World).witnessLies},
-	Stranger:         {"stranger", (*World).stranger},
-	ProxyARP:         {"proxy-arp", (*World).proxyARP},
-	FabricCache:      {"fabric-cache", (*World).fabricCache},
-	FabricInspection: {"fabric-inspection", (*World).fabricInspection},
-	FrameLoss:        {"frame-loss", (*World).frameLoss},
-	FrameDouble:      {"frame-double", (*World).frameDouble},
-	FrameLate:        {"frame-late", (*World).frameLate},
-	FrameCorrupt:     {"frame-corrupt", (*World).frameCorrupt},
-	HostileAdverts:   {"hostile-adverts", (*World).hostileAdverts},
-	StorageFails:     {"storage-fails", (*World).storageFails},
-	StorageSlow:      {"storage-slow", (*World).storageSlow},
-	Reloaded:         {"reload", (*World).reload},
-	RTNLHeld:         {"rtnl-held", (*World).rtnlHeld},
-	KernelSlow:       {"kernel-slow", (*World).kernelSlow},
-	KernelRefuses:    {"kernel-refuses", (*World).kernelRefuses},
-	AddressesDeleted: {"addresses-deleted", (*World).addressesDeleted},
+	PowerOff:         {"power-off", "{R} loses power for {for}", (*World).powerOff},
+	DyingPorts:       {"dying-ports", "{R} dies port by port within {ms} and stays off until {for} have passed", (*World).dyingPorts},
+	Hang:             {"hang", "{R} hangs with its links up and is reset after {for}", (*World).hang},
+	Panic:            {"panic", "{R} panics and is reset after {for}", (*World).hang},
+	Stopped:          {"sigstop", "{R}'s process is stopped for {for}", (*World).sigstop},
+	Suspended:        {"suspend", "{R} is suspended for {for}", (*World).suspend},
+	Killed:           {"sigkill", "{R}'s process is killed and starts again after {for}", (*World).sigkill},
+	Restarted:        {"restart", "{R}'s process is told to stop and starts again after {for}", (*World).restart},
+	Busy:             {"busy", "{R}'s process runs up to {ms} late again and again for {for}", (*World).busy},
+	CableCut:         {"cable-cut", "the cable of p4p1 is cut for {for}", (*World).cableCut},
+	CableFlap:        {"cable-flap", "the cable of p4p1 flaps {n} times within {for}", (*World).cableFlap},
+	OneWay:           {"one-way", "frames from {R} to {to} are lost on {S} for {for}", (*World).oneWay},
+	OneWayHeartbeat:  {"one-way-heartbeat", "frames from {R} to {to} are lost on the heartbeat for {for}", (*World).oneWayHeartbeat},
+	AdminDown:        {"admin-down", "{R} {P} is set down for {for}", (*World).adminDown},
+	NICGone:          {"nic-gone", "{R} {P} vanishes for {for}", (*World).nicGone},
+	Unplugged:        {"unplugged", "{R} {P} is unplugged for {for}", (*World).unplugged},
+	EventLoss:        {"event-loss", "{R} misses what the kernel tells of links for {for}", (*World).eventLoss},
+	SwitchReboot:     {"switch-reboot", "the switch of {S} reboots: off for {for} and mute for {s} more", (*World).switchReboot},
+	SwitchDead:       {"switch-dead", "the switch of {S} is dead for {for} and mute for {s} more", (*World).switchReboot},
+	LANSplit:         {"lan-split", "{S} is split: {island} apart for {for}", (*World).lanSplit},
+	Isolation:        {"isolation", "{S} carries nothing between routers for {for}", (*World).isolation},
+	SpanningTree:     {"spanning-tree", "the switch does not forward for {R} {P} for {for}", (*World).spanningTree},
+	WitnessDead:      {"witness-dead", "the gateway of {S} answers nobody for {for}", (*World).witnessDead},
+	WitnessSlow:      {"witness-slow", "the gateway of {S} answers {ms} late for {for}", (*World).witnessSlow},
+	WitnessLies:      {"witness-lies", "the gateway of {S} claims a virtual address for {for}", (*World).witnessLies},
+	Stranger:         {"stranger", "a stranger on {S} has a virtual address for {for}", (*World).stranger},
+	ProxyARP:         {"proxy-arp", "the gateway of {S} answers for every address for {for}", (*World).proxyARP},
+	FabricCache:      {"fabric-cache", "the switch of {S} answers broadcasts from its cache for {for}", (*World).fabricCache},
+	FabricInspection: {"fabric-inspection", "the switch of {S} swallows questions from 0.0.0.0 for {for}", (*World).fabricInspection},
+	FrameLoss:        {"frame-loss", "{n}% of all frames are lost for {for}", (*World).frameLoss},
+	FrameDouble:      {"frame-double", "{n}% of all frames come twice for {for}", (*World).frameDouble},
+	FrameLate:        {"frame-late", "an eighth of all frames are up to {ms} late for {for}", (*World).frameLate},
+	FrameCorrupt:     {"frame-corrupt", "{n}% of all adverts are corrupted for {for}", (*World).frameCorrupt},
+	HostileAdverts:   {"hostile-adverts", "somebody forges {n} adverts to {R} within {for}", (*World).hostileAdverts},
+	StorageFails:     {"storage-fails", "{R}'s storage fails for {for}", (*World).storageFails},
+	StorageSlow:      {"storage-slow", "{R}'s storage is slow for {for}", (*World).storageSlow},
+	Reloaded:         {"reload", "{R} reloads its configuration", (*World).reload},
+	RTNLHeld:         {"rtnl-held", "{R}'s RTNL lock is held for {for}", (*World).rtnlHeld},
+	KernelSlow:       {"kernel-slow", "{R}'s kernel takes {ms} for each change for {for}", (*World).kernelSlow},
+	KernelRefuses:    {"kernel-refuses", "{R}'s kernel refuses addresses for {for}", (*World).kernelRefuses},
+	AddressesDeleted: {"addresses-deleted", "somebody deletes {R}'s virtual addresses", (*World).addressesDeleted},
 }
 
-// String is the word of a story file.
+// String is what figures call it.
 func (k Kind) String() string {
 	if k < NumKinds {
 		return menu[k].name
@@ -127,7 +128,7 @@ type pulled struct {
 // inject lets a fault begin, and plans its end.
 func (w *World) inject(f Fault) {
 	w.result.Episodes[f.Kind]++
-	w.say("FAULT %s", f.words())
+	w.say("FAULT %s", f)
 	p := &pulled{fault: f}
 	p.undo = menu[f.Kind].pull(w, f)
 	w.relink()
@@ -151,14 +152,14 @@ func (w *World) end(p *pulled) {
 			break
 		}
 	}
-	w.say("ends  %s", p.fault.words())
+	w.say("over  %s", p.fault.subject())
 	undo()
 	w.relink()
 }
 
 // heal ends everything that is not over.
 func (w *World) heal() {
-	w.say("HEAL  everything")
+	w.say("HEAL  everything that still lasts is over")
 	for len(w.active) > 0 {
 		w.end(w.active[0])
 	}

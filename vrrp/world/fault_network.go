@@ -39,12 +39,14 @@ func (w *World) cableFlap(f Fault) func() {
 	}
 }
 
+// oneWay loses what a router sends to router N.
 func (w *World) oneWay(f Fault) func() {
-	to := (f.Router + 1 + f.N) % len(w.routers)
-	if to == f.Router {
-		to = (to + 1) % len(w.routers)
-	}
-	return count(&w.segments[f.Segment].blocked[f.Router][to])
+	return count(&w.segments[f.Segment].blocked[f.Router][f.N])
+}
+
+func (w *World) oneWayHeartbeat(f Fault) func() {
+	f.Segment = w.scene.heart()
+	return w.oneWay(f)
 }
 
 func (w *World) port(f Fault) *nic { return w.routers[f.Router].nics[f.Segment] }

@@ -43,9 +43,9 @@ func DrawPlan(seed uint64) Plan {
 			f.At = at
 			round.Faults = append(round.Faults, f)
 			end = max(end, at+f.For)
-			at += drawPause(r, s)
+			at += tidy(drawPause(r, s))
 		}
-		round.Heal = min(end, at) + drawPause(r, s)
+		round.Heal = min(end, at) + tidy(drawPause(r, s))
 		plan = append(plan, round)
 		at = round.Heal + s.settle() + s.calm()
 	}
@@ -79,10 +79,8 @@ func drawFault(r *rand.Rand, s Scene) Fault {
 		f.N = 1 + r.IntN(60)
 	case CableFlap:
 		f.N = 2 + r.IntN(12)
-	case OneWay:
-		f.N = r.IntN(2)
-	case OneWayHeartbeat:
-		f.N, f.Segment = r.IntN(2), s.heart()
+	case OneWay, OneWayHeartbeat:
+		f.N = (f.Router + 1 + r.IntN(s.Routers-1)) % s.Routers
 	case AdminDown, NICGone, Unplugged:
 		if one(r, 3) {
 			f.Segment = s.heart()
@@ -110,7 +108,8 @@ func drawFault(r *rand.Rand, s Scene) Fault {
 		f.N = 1 + r.IntN(3000)
 	default:
 	}
-	return f
+	f.For = tidy(f.For)
+	return f.canonical()
 }
 
 func drawFor(r *rand.Rand, s Scene) time.Duration {
@@ -121,4 +120,13 @@ func drawFor(r *rand.Rand, s Scene) time.Duration {
 		return time.Duration(r.Int64N(int64(10 * time.Second)))
 	}
 	return time.Duration(r.Int64N(int64(30*time.Second + 4*s.Interval)))
+}
+
+// tidy keeps the first three digits of a duration, so that a story can be read.
+func tidy(d time.Duration) time.Duration {
+	grain := time.Duration(1)
+	for d/grain >= 1000 {
+		grain *= 10
+	}
+	return d / grain * grain
 }

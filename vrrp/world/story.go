@@ -1,10 +1,6 @@
 package world
 
-import (
-	"fmt"
-
-	"standfast/vrrp"
-)
+import "standfast/vrrp"
 
 // Story is a run that can be told again: a scene and a plan.
 type Story struct {
@@ -87,13 +83,4 @@ func (j *judge) settled() {
 			w.violated("I4", "%s took %d transitions to settle", name, j.moves[n])
 		}
 	}
-}
-
-// words is a fault as a story has it.
-func (f Fault) words() string {
-	s := fmt.Sprintf("%s %s %s for %v", f.Kind, routerNames[f.Router], portNames[f.Segment], f.For)
-	if f.N != 0 {
-		s += fmt.Sprintf(" n=%d", f.N)
-	}
-	return s
 }

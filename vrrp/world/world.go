@@ -63,7 +63,7 @@ type Violation struct {
 
 // String is one line.
 func (v Violation) String() string {
-	return fmt.Sprintf("%s at %v: %s", v.Invariant, v.At, v.Text)
+	return fmt.Sprintf("%s at %s: %s", v.Invariant, exact(v.At), v.Text)
 }
 
 // Run makes the world of a seed, lets its plan happen and says what came of it.
@@ -134,7 +134,5 @@ func (w *World) violated(invariant, format string, args ...any) {
 	if w.result.Violation != nil {
 		return
 	}
-	v := Violation{Invariant: invariant, At: w.elapsed(), Text: fmt.Sprintf(format, args...)}
-	w.result.Violation = &v
-	w.say("VIOLATED %s: %s", invariant, v.Text)
+	w.result.Violation = &Violation{Invariant: invariant, At: w.elapsed(), Text: fmt.Sprintf(format, args...)}
 }
