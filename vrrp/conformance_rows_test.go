@@ -24,7 +24,8 @@ func ttl6Kept(t *testing.T)    { _, f := hops(listen6); f(t) }
 // requirements are what RFC 9568 demands of a router, in its order.
 var requirements = []demand{
 	{id: "2.5-1", level: should, says: "A MASTER whose adverts are delayed by its own queues, so that a BACKUP takes over and gives way again and again, notices and logs it.",
-		gap: "Each transition is logged with its reason, and so is a loop of ours that was late. That they make such a pattern is not noticed as one."},
+		does: shown("vrrp/node.TestRepeatedUsurpersAreSpokenOf"), doesNot: shown("vrrp/node.TestRepeatedUsurpersAreSpokenOf"),
+		note: "What is noticed is a lesser MASTER that appears three times within a minute, whether adverts come late or not at all. A loop of ours that is late is logged besides."},
 
 	{id: "5.1.1.2-1", level: mustNot, says: "No router forwards what is sent to 224.0.0.18.", outside: forwarding},
 	{id: "5.1.1.3-1", level: must, says: "Adverts over IPv4 leave with a TTL of 255.",

@@ -187,3 +187,45 @@ func TestAdvertsToAnOwnerAreSpokenOf(t *testing.T) {
 		w.want("who owns nothing has nothing to say", b.said(other)+b.said(two) == 0)
 	})
 }
+
+// RFC 9568 §2.5: adverts that come late make the BACKUP a MASTER again and again. The MASTER notices that it is no accident.
+func TestRepeatedUsurpersAreSpokenOf(t *testing.T) {
+	const said = "becomes MASTER beside this router again and again"
+	for _, tt := range []struct {
+		name  string
+		times int
+		every time.Duration
+		want  int
+	}{
+		{"twice", 2, 10 * time.Second, 0},
+		{"three times in a minute", 3, 25 * time.Second, 1},
+		{"seldom", 10, 31 * time.Second, 0},
+		{"for ever", 30, 5 * time.Second, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w, a, _ := newStory(t)
+			for range tt.times {
+				usurper := a.advert(50)
+				a.tell(usurper)
+				w.run(500 * time.Millisecond)
+				a.tell(usurper) // the same appearance still
+				w.run(tt.every - 500*time.Millisecond)
+			}
+			w.want("A serves", a.serves() && a.is(vrrp.Master))
+			if got := a.said(said); got != tt.want {
+				t.Errorf("said %d times, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+// advert is one that this router would hear of another like it, with that priority.
+func (b *box) advert(priority uint8) Frame {
+	i := b.cfg.Instances[0]
+	f := Frame{Port: i.Port, MAC: MAC{2, 'Z'}, Src: netip.MustParseAddr("10.255.0.9"), Dst: i.VRRP.Family.Group(), TTL: 255}
+	var err error
+	if f.Payload, err = i.VRRP.Advert(priority).Append(nil, f.Src, f.Dst); err != nil {
+		b.w.t.Fatal(err)
+	}
+	return f
+}

@@ -55,6 +55,7 @@ type instance struct {
 	counters [vrrp.NumChecks]uint64
 	dropped  [vrrp.NumChecks]stamp // when each check was last spoken of
 	remarked map[string]stamp      // when each remark was, by its sentence
+	usurped  [3]stamp              // when a lesser MASTER last appeared beside this one
 	sent     uint64
 }
 
@@ -334,9 +335,21 @@ func (n *Node) hear(i *instance, a vrrp.Advert, from netip.Addr) {
 	case s.State == vrrp.Backup:
 		i.lower.set(n.now)
 		i.otherMaster = true
+	case s.State == vrrp.Master && i.mastery.heard.within(n.now, 0): // an exchange begins
+		n.noteUsurper(i, from)
 	case s.State == vrrp.Fault: // any MASTER is better than half a service
 		i.obeyed.set(n.now)
 		i.otherMaster = true
+	}
+}
+
+// noteUsurper notices a lesser router that becomes MASTER again and again, since it
+// hears this one too late or not at all (RFC 9568 §2.5). Each time alone looks harmless.
+func (n *Node) noteUsurper(i *instance, from netip.Addr) {
+	copy(i.usurped[:], i.usurped[1:])
+	i.usurped[len(i.usurped)-1].set(n.now)
+	if i.usurped[0].within(n.now, max(time.Minute, 10*i.masterDown())) {
+		n.remark(i, Warning, "%v becomes MASTER beside this router again and again, and yields: it hears the adverts of this one too late, or not all of them", from)
 	}
 }
 
