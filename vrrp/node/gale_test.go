@@ -266,12 +266,10 @@ func (g *gale) clear() {
 }
 
 func TestGale(t *testing.T) {
-	for seed := range uint64(galeSeeds) {
+	for seed := range seeds(40) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { blowAndClear(t, seed) })
 	}
 }
-
-const galeSeeds = 40
 
 func blowAndClear(t *testing.T, seed uint64) {
 	g := newGale(t, seed)

@@ -36,9 +36,10 @@
 //   - reload.go: building all of this from a configuration, the first or another
 //   - report.go: deadlines, status, and words for the operator
 //
-// The tests tell stories in a small world (pair_test.go), with single rules
-// (rules_test.go), awkward cases (corner_test.go), and seeded faults on a clean
-// network (storm_test.go) and on a bad one (gale_test.go).
+// The tests tell stories in a small world (pair_test.go): the crossover cable
+// (story_test.go), single rules (rules_test.go), awkward cases by theme (the
+// other files), and seeded faults on a clean network (storm_test.go) and on a
+// bad one (gale_test.go).
 package node
 
 import (

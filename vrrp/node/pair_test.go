@@ -169,6 +169,14 @@ func newStory(t *testing.T) (w *pair, a, b *box) {
 	return w, a, b
 }
 
+// seeds is how many seeds a test takes: all of them, or a tenth under -short.
+func seeds(all uint64) uint64 {
+	if testing.Short() {
+		return all / 10
+	}
+	return all
+}
+
 func (w *pair) want(what string, ok bool) {
 	w.t.Helper()
 	if !ok {

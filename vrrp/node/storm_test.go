@@ -13,7 +13,7 @@ import (
 // end exactly one serves, and it got there without wandering about. A failure
 // names its seed.
 func TestStorm(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range seeds(400) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { storm(t, seed) })
 	}
 }

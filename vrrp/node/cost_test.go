@@ -1,0 +1,98 @@
+package node
+
+import (
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+	"unsafe"
+
+	"standfast/vrrp"
+)
+
+// Enemies of the heap: MASTERs under ever new names.
+func TestInquiriesAreBounded(t *testing.T) {
+	w := newPair(t)
+	b := w.add("B", with(50, func(i *Instance) { i.VRRP.Auth = vrrp.AuthNone; i.VRRP.Version = vrrp.V3 })).start()
+	w.run(time.Second)
+	p := b.cfg.Instances[0].VRRP
+	dst := netip.MustParseAddr("224.0.0.18")
+	for k := range byte(60) {
+		src := netip.AddrFrom4([4]byte{10, 255, 1, k})
+		payload, err := p.Advert(200).Append(nil, src, dst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.tell(Frame{Port: cable, MAC: MAC{2, 0xcc, k}, Src: src, Dst: dst, TTL: 255, Payload: payload})
+		w.run(2 * time.Second)
+		w.cut()
+		w.run(100 * time.Millisecond)
+		w.join()
+	}
+	if got := len(b.n.inquiries); got > 4 {
+		t.Errorf("%d inquiries are kept", got)
+	}
+}
+
+// An hour of peace costs few wake-ups and no memory.
+func TestPeaceCostsLittle(t *testing.T) {
+	w := newPair(t)
+	a, b := w.add("A"), w.add("B")
+	a.cfg, b.cfg = dual(100), dual(50)
+	for k, p := range ports {
+		w.lans[p].gateway2 = a.cfg.Instances[1].Witnesses[k].Addr
+	}
+	a.start()
+	b.start()
+	w.run(time.Minute)
+	steps, kept := 0, footprint(a.n)+footprint(b.n)
+	a.onStep = func(e Event, _ []Action) {
+		if e == (Expired{}) {
+			steps++
+		}
+	}
+	b.onStep = a.onStep
+	w.run(time.Hour)
+	if limit := 2 * 20 * 3600; steps > limit {
+		t.Errorf("%d wake-ups, want at most %d", steps, limit)
+	}
+	if now := footprint(a.n) + footprint(b.n); now > kept {
+		t.Errorf("%d things are kept after an hour, %d before it", now, kept)
+	}
+}
+
+// footprint counts everything in every map and list of a brain.
+func footprint(n *Node) int {
+	return size(reflect.ValueOf(n), map[unsafe.Pointer]bool{})
+}
+
+func size(v reflect.Value, seen map[unsafe.Pointer]bool) int {
+	total := 0
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() && !seen[v.UnsafePointer()] {
+			seen[v.UnsafePointer()] = true
+			total = size(v.Elem(), seen)
+		}
+	case reflect.Struct:
+		for k := range v.NumField() {
+			total += size(v.Field(k), seen)
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Kind() == reflect.Slice {
+			total = v.Cap()
+		}
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return total
+		}
+		for k := range v.Len() {
+			total += size(v.Index(k), seen)
+		}
+	case reflect.Map:
+		total = v.Len()
+		for r := v.MapRange(); r.Next(); {
+			total += size(r.Value(), seen)
+		}
+	}
+	return total
+}
