@@ -15,6 +15,7 @@ const (
 	maxDepth    = 16      // files that include one another
 	maxFiles    = 1000    // files in all
 	maxFileSize = 4 << 20 // bytes of one file
+	maxPath     = 4096    // bytes of a name: Linux has no longer one
 )
 
 // reader feeds the files of a configuration to the parser.
@@ -166,6 +167,10 @@ func (r *reader) include(w []word) {
 	if !path.IsAbs(pattern) {
 		pattern = path.Join(path.Dir(w[1].pos.File), pattern)
 	}
+	if len(pattern) > maxPath {
+		r.error(w[1].pos, "use a shorter one", "a name of %d bytes is longer than any path", len(pattern))
+		return
+	}
 	spelled, ok := alternatives(pattern)
 	if !ok {
 		r.error(w[1].pos, "use a pattern with *", "%s stands for more than %d files", w[1].text, maxFiles)
@@ -246,11 +251,11 @@ func alternatives(pattern string) ([]string, bool) {
 			before, rest, _ = strings.Cut(one, "{")
 			inside, after, _ := strings.Cut(rest, "}")
 			for choice := range strings.SplitSeq(inside, ",") {
+				if len(next) == maxFiles {
+					return nil, false
+				}
 				next = append(next, before+choice+after)
 			}
-		}
-		if len(next) > maxFiles {
-			return nil, false
 		}
 		all = next
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -197,31 +196,4 @@ func TestCorpus(t *testing.T) {
 			t.Logf("%d instances, %d groups\n%v", len(config.Instances), len(config.Groups), complaints)
 		})
 	}
-}
-
-func FuzzLoad(f *testing.F) {
-	f.Add(string(Story("A", 100)))
-	files, err := filepath.Glob("testdata/*.conf")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(string(content))
-	}
-	f.Fuzz(func(t *testing.T, content string) {
-		fsys := oneFile(content)
-		fsys["etc/standfast/a.conf"] = &fstest.MapFile{Data: []byte("priority 7\n"), Mode: 0o644}
-		fsys["etc/standfast/b.conf"] = &fstest.MapFile{Data: []byte("include *.conf\nvirtual_ipaddress {\n"), Mode: 0o644}
-		config, complaints := Load(fsys, mainFile)
-		if !slices.IsSortedFunc(complaints, func(a, b Diagnostic) int { return strings.Compare(a.File, b.File) }) {
-			t.Errorf("complaints are not sorted:\n%v", complaints)
-		}
-		if complaints.Err() == nil {
-			roundTrip(t, config)
-		}
-	})
 }

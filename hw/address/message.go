@@ -24,7 +24,8 @@ const (
 	forever = math.MaxUint32
 )
 
-// errShort is an answer of the kernel too short to be what it says it is.
+// errShort is an answer of the kernel too short to be what it says it is, or of
+// another family.
 var errShort = errors.New("the kernel's answer is cut short")
 
 // found is one address as the kernel tells it.
@@ -169,11 +170,11 @@ func parseAddress(b []byte) (found, error) {
 	for ad.Next() {
 		switch ad.Type() {
 		case unix.IFA_LOCAL:
-			local, _ = netip.AddrFromSlice(ad.Bytes())
+			local = told(b[0], ad.Bytes())
 		case unix.IFA_ADDRESS:
-			address, _ = netip.AddrFromSlice(ad.Bytes())
+			address = told(b[0], ad.Bytes())
 		case unix.IFA_BROADCAST:
-			f.vip.Broadcast, _ = netip.AddrFromSlice(ad.Bytes())
+			f.vip.Broadcast = told(b[0], ad.Bytes())
 		case unix.IFA_LABEL:
 			f.vip.Label = ad.String()
 		case unix.IFA_CACHEINFO:
@@ -205,10 +206,7 @@ func parseRoute(b []byte) (r Route, protocol uint8, err error) {
 	if len(b) < routeHeader {
 		return Route{}, 0, errShort
 	}
-	dst := netip.IPv4Unspecified()
-	if b[0] == unix.AF_INET6 {
-		dst = netip.IPv6Unspecified()
-	}
+	dst := told(b[0], make([]byte, width(b[0])))
 	bits := int(b[1])
 	r.Table = uint32(b[4])
 	r.Scope = b[6]
@@ -219,13 +217,13 @@ func parseRoute(b []byte) (r Route, protocol uint8, err error) {
 	for ad.Next() {
 		switch ad.Type() {
 		case unix.RTA_DST:
-			dst, _ = netip.AddrFromSlice(ad.Bytes())
+			dst = told(b[0], ad.Bytes())
 		case unix.RTA_GATEWAY:
-			r.Via, _ = netip.AddrFromSlice(ad.Bytes())
+			r.Via = told(b[0], ad.Bytes())
 		case unix.RTA_OIF:
 			r.Index = int(ad.Uint32())
 		case unix.RTA_PREFSRC:
-			r.Src, _ = netip.AddrFromSlice(ad.Bytes())
+			r.Src = told(b[0], ad.Bytes())
 		case unix.RTA_PRIORITY:
 			r.Metric = ad.Uint32()
 		case unix.RTA_TABLE:
@@ -240,6 +238,26 @@ func parseRoute(b []byte) (r Route, protocol uint8, err error) {
 		return Route{}, 0, errShort
 	}
 	return r, b[5], nil
+}
+
+// told reads an address of the message's family; it is invalid if b is none.
+func told(family uint8, b []byte) netip.Addr {
+	if len(b) != width(family) {
+		return netip.Addr{}
+	}
+	a, _ := netip.AddrFromSlice(b) // of no bytes, where the family is not IP, it is invalid too
+	return a
+}
+
+// width is how many bytes an address of a family has; 0 where it is not IP.
+func width(family uint8) int {
+	switch family {
+	case unix.AF_INET:
+		return 4
+	case unix.AF_INET6:
+		return 16
+	}
+	return 0
 }
 
 func family(a netip.Addr) uint8 {

@@ -218,17 +218,3 @@ func TestHoldingWords(t *testing.T) {
 		t.Errorf("words (-want +got):\n%s", diff)
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	for _, recorded := range []string{recorded4, recorded6, recordedOld, recordedPeer, recordedRoute4, recordedDefault4, recordedRoute6} {
-		f.Add(bytes(f, recorded))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if a, err := parseAddress(b); err == nil && !a.vip.Prefix.IsValid() {
-			t.Errorf("address without a prefix: %+v", a)
-		}
-		if r, _, err := parseRoute(b); err == nil && !r.Dst.IsValid() {
-			t.Errorf("route without a destination: %+v", r)
-		}
-	})
-}

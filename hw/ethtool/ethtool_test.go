@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(hwtest.Main(m.Run)) }
 
-func ok(t *testing.T, err error) {
+func ok(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func encode(add func(*netlink.AttributeEncoder)) []byte {
 }
 
 // on is a client of the fake kernel.
-func on(t *testing.T, k *kernel) *Client {
+func on(t testing.TB, k *kernel) *Client {
 	t.Helper()
 	k.family = unix.ETHTOOL_GENL_NAME
 	dial := func() (*linkSource, error) { return newLinkSource(genetlink.NewConn(netlink.NewConn(k, 1))) }

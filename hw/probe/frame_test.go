@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"net/netip"
@@ -306,51 +305,4 @@ func TestOpString(t *testing.T) {
 			t.Errorf("%d is %q, want %q", op, got, want)
 		}
 	}
-}
-
-// plausible fails for what no decoder may return.
-func plausible(t *testing.T, h Heard, err error) {
-	t.Helper()
-	if err != nil {
-		if diff := cmp.Diff(Heard{}, h, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
-			t.Errorf("heard beside error %v (-want +got):\n%s", err, diff)
-		}
-		return
-	}
-	if h.Op == Unknown || !h.Sender.IsValid() || !h.Target.IsValid() || !individual(h.MAC) {
-		t.Errorf("accepted as %+v", h)
-	}
-	if h.Op == Gratuitous && h.Sender != h.Target {
-		t.Errorf("a claim of %v for %v", h.Sender, h.Target)
-	}
-	if h.Op != Request && h.Sender.IsUnspecified() {
-		t.Errorf("nobody has an address: %+v", h)
-	}
-}
-
-func FuzzDecodeARP(f *testing.F) {
-	f.Add(appendARP(nil, macA, addr("0.0.0.0"), addr("192.168.10.1")))
-	f.Add(octets(f, "0001080006040002 02005e10000b c0a80a01 02005e10000a c0a80a02"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		h, err := decodeARP(b)
-		plausible(t, h, err)
-	})
-}
-
-func FuzzDecodeND(f *testing.F) {
-	f.Add(appendNS(nil, macA, addr("fe80::a"), addr("2001:db8::1"), false), true)
-	f.Add(neighbour(f, "2001:db8::1", "fe80::a", "88000000 60000000 20010db8000000000000000000000001 0201 02005e10000b"), true)
-	f.Fuzz(func(t *testing.T, b []byte, repair bool) {
-		b = bytes.Clone(b)
-		if repair && len(b) >= headerLen6+4 { // else hardly any input passes the checksum
-			total := min(len(b), headerLen6+int(b[4])<<8+int(b[5]))
-			if total >= headerLen6+4 {
-				b[headerLen6+2], b[headerLen6+3] = 0, 0
-				s := ^sum(b[8:headerLen6], b[headerLen6:total])
-				b[headerLen6+2], b[headerLen6+3] = byte(s>>8), byte(s)
-			}
-		}
-		h, err := decodeND(b, macB)
-		plausible(t, h, err)
-	})
 }

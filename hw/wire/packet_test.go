@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"net/netip"
@@ -126,43 +125,4 @@ func TestGroupMAC(t *testing.T) {
 			t.Errorf("%s: %s, want %s", tt.group, got, tt.want)
 		}
 	}
-}
-
-// fuzzDecode checks that whatever the decoder accepts is a part of its input, and that the same frame sent by us would be
-// decoded to the same.
-func fuzzDecode(f *testing.F, decode func([]byte) (Frame, error), encode func(b []byte, src, dst netip.Addr, n int) []byte) {
-	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := decode(b)
-		if err != nil {
-			if diff := cmp.Diff(Frame{}, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
-				t.Errorf("frame beside error %v (-want +got):\n%s", err, diff)
-			}
-			return
-		}
-		if !bytes.Contains(b, got.Payload) {
-			t.Errorf("payload %x is not in %x", got.Payload, b)
-		}
-		again, err := decode(append(encode(nil, got.Src, got.Dst, len(got.Payload)), got.Payload...))
-		again.TTL = got.TTL
-		if diff := cmp.Diff(got, again, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty()); err != nil || diff != "" {
-			t.Errorf("encoded and decoded again: error %v (-want +got):\n%s", err, diff)
-		}
-	})
-}
-
-func FuzzDecode4(f *testing.F) {
-	for _, s := range []string{
-		"45c0001600000000ff70cfa50aff0001e00000122132",
-		"46c0001a00000000ff703a9d0aff0001e0000012940400002132",
-		"45c0001400002000ff70afa70aff0001e0000012",
-	} {
-		f.Add(octets(f, s))
-	}
-	fuzzDecode(f, decode4, appendHeader4)
-}
-
-func FuzzDecode6(f *testing.F) {
-	f.Add(octets(f, "6c000000000270fffe800000000000000000000000000001ff0200000000000000000000000000123132"))
-	f.Add(octets(f, "6c000000000070ff"))
-	fuzzDecode(f, decode6, appendHeader6)
 }
