@@ -15,6 +15,7 @@ usage() {
 	  test             format, vet, layout and every test; race detector included
 	  demo [flag...]   two routers in throw-away namespaces tell the four stories of the crossover cable
 	  bench [flag...]  how long a takeover takes, over many runs
+	  mutate [NAME...] would the tests notice? small changes of vrrp, vrrp/verdict and vrrp/node, and the deliberate defects
 	  check            test, and every static check there is, and known vulnerabilities where they can be looked up
 	END
 }
@@ -137,6 +138,12 @@ vulnerable() {
 	go run "$govulncheck" ./...
 }
 
+# mutated NAME...: packages, or "defects"; all of them without a name.
+mutated() {
+	say "mutations that no test notices, and defects that no invariant names"
+	CGO_ENABLED=0 go run ./service/lab/mutate "$@"
+}
+
 # laboratory NAME FLAG...: builds and runs one of the programs about the product.
 laboratory() {
 	local name=$1
@@ -150,7 +157,7 @@ laboratory() {
 verb=${1:-build}
 [ $# = 0 ] || shift
 case $verb in
-demo | bench) ;;
+demo | bench | mutate) ;;
 build | test | check) [ $# = 0 ] || { usage >&2; exit 2; } ;;
 -h | --help | help) usage; exit ;;
 *) usage >&2; exit 2 ;;
@@ -160,5 +167,6 @@ case $verb in
 build) build ;;
 test) formatted; compiled; vetted; tested ;;
 check) formatted; compiled; reproduced; vetted; linted; tested; vulnerable ;;
+mutate) mutated "$@" ;;
 demo | bench) laboratory "$verb" "$@" ;;
 esac
