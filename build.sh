@@ -16,6 +16,7 @@ usage() {
 	  demo [flag...]   two routers in throw-away namespaces tell the four stories of the crossover cable
 	  bench [flag...]  how long a takeover takes, over many runs
 	  mutate [NAME...] would the tests notice? small changes of vrrp, vrrp/verdict and vrrp/node, and the deliberate defects
+	  sim [flag...]    simulated worlds on all cores: -for 10m, -seeds N, -seed S, -story FILE; -h lists all
 	  check            test, and every static check there is, and known vulnerabilities where they can be looked up
 	END
 }
@@ -154,10 +155,16 @@ laboratory() {
 	exec "bin/$name" --standfast "$PWD/bin/standfast" "$@"
 }
 
+# simulated FLAG...: runs simulated worlds.
+simulated() {
+	CGO_ENABLED=0 go build -o bin/sim ./service/lab/sim
+	exec bin/sim "$@"
+}
+
 verb=${1:-build}
 [ $# = 0 ] || shift
 case $verb in
-demo | bench | mutate) ;;
+demo | bench | mutate | sim) ;;
 build | test | check) [ $# = 0 ] || { usage >&2; exit 2; } ;;
 -h | --help | help) usage; exit ;;
 *) usage >&2; exit 2 ;;
@@ -169,4 +176,5 @@ test) formatted; compiled; vetted; tested ;;
 check) formatted; compiled; reproduced; vetted; linted; tested; vulnerable ;;
 mutate) mutated "$@" ;;
 demo | bench) laboratory "$verb" "$@" ;;
+sim) simulated "$@" ;;
 esac

@@ -52,6 +52,8 @@ type Result struct {
 	Violation *Violation
 	// Transcript is what happened, a line each, where it was asked for.
 	Transcript []string
+
+	trace trace
 }
 
 // Violation is an invariant that did not hold.
@@ -108,6 +110,7 @@ func (w *World) run(until vrrp.Instant) {
 		e := w.queue.pop()
 		w.now = e.at
 		w.result.Events++
+		w.result.trace.mix(uint64(e.at))
 		e.do()
 		w.judge.look()
 	}
