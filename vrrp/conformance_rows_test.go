@@ -69,6 +69,7 @@ var requirements = []demand{
 		does: shown(skewAndDown, TestSkewAndMasterDown, TestSkewOrders), doesNot: shown(extraSettings),
 		note: "Counted in nanoseconds, since at 10 ms the whole skew is below a centisecond. keepalived's down_timer_adverts changes the three, where it is set."},
 	{id: "6.1-3", level: text, says: "Preempt_Mode holds back no owner.", does: shown(ownerPreemptsAlways), doesNot: shown(othersPreemptWhenAllowed)},
+	{id: "6.1-4", level: text, says: "A VRID is from 1 to 255.", does: shown(noVirtualRouter0, TestValidate), doesNot: shown(ownVRIDKept)},
 	{id: "6.3-1", level: text, says: "The states are Initialize, Backup and Active.",
 		deviates: "There is FAULT besides, as in keepalived: the router is configured and cannot do the job, so it takes no part until that is repaired. A MASTER enters it with a goodbye.",
 		does:     shown(faultTakesNoPart, TestGrid)},

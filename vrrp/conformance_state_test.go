@@ -67,6 +67,15 @@ func zeroIsNoPriority(t *testing.T) {
 	})
 }
 
+// §6.1: 0 is no virtual router.
+func noVirtualRouter0(t *testing.T) {
+	try(t, kinds3, func(x *trial) {
+		if x.p.VRID = 0; x.p.Validate() == nil {
+			x.t.Error("VRID 0 can be configured")
+		}
+	})
+}
+
 // §6.1, in nanoseconds, worked out by hand; half a centisecond is not lost.
 func skewAndDown(t *testing.T) {
 	try(t, kinds3, func(x *trial) {
@@ -121,6 +130,12 @@ func othersStartAsBackup(t *testing.T) {
 				x.t.Errorf("priority %d bears silence until %v", priority, at)
 			}
 		}
+		x.p.Priority = 100
+		x.backup()
+		x.tell(x.every(4*time.Second, 200, 200))
+		x.tell(Stop{}, "BACKUP > INIT (stopped)")
+		x.tell(Start{Source: x.host(ourHost)}, "INIT > BACKUP (started)")
+		x.is("BACKUP +3.609375s") // by its own interval: what was learned before counts no more
 	})
 }
 
@@ -210,6 +225,13 @@ func goodbyeCutsToSkew(t *testing.T) {
 		x.tell(x.every(4*time.Second, 200, 200))
 		x.tell(x.every(time.Second, 200, 0)) // a goodbye teaches no interval
 		x.is("BACKUP +2.4375s")
+		x.judged()
+		x.backup()
+		x.due()
+		x.tell(Expired{}, "consult silence +50ms")
+		x.pass(20 * time.Millisecond)
+		x.tell(x.from(200, 0)) // the wait is over already, and begins no more
+		x.is("BACKUP +30ms")
 	})
 }
 
