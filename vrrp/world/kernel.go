@@ -187,7 +187,7 @@ func (k *kernel) expire(v, turn int, d time.Duration) {
 		k.locked(func() {
 			o := &k.owned[v]
 			overtaken := o.turn != turn && (r.world.now == due || r.world.luck.IntN(2) == 0)
-			if !o.on || overtaken || r.off > 0 || r.suspended > 0 {
+			if !o.on || overtaken || r.dead() {
 				return
 			}
 			k.drop(v)
