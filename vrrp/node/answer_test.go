@@ -70,8 +70,8 @@ func TestOnlyThePeersAnswersDriveAMasterAway(t *testing.T) {
 	a.n.byName["p3p1"].addPeer(peer)
 	a.n.byName["p3p2"].addPeer(MAC{2, 'B', 2})
 	a.n.byName["p1p1"].addPeer(MAC{2, 'B', 3})
-	a.onAsk = func(q Ask) { // the peer answers on one port, printers on the others
-		if !a.n.isVIP(q.Target) {
+	a.onAsk = func(q Ask) { // the peer answers on one port, a printer on another, nobody on the third
+		if !a.n.isVIP(q.Target) || q.Port == "p1p1" {
 			return
 		}
 		mac := MAC{2, 0xdd, q.Port[1], q.Port[3]}

@@ -282,7 +282,9 @@ func (n *Node) settled(i *instance, v verdict.Verdict, s *service) {
 		m.askAt = n.now.Add(time.Duration(share * float64(i.interval())))
 		n.announce(i, i.cfg.Announce.Repeat)
 	case verdict.Defend:
-		n.endContest(i)
+		if m.contested {
+			n.endContest(i) // else what is known of the rival may still grow
+		}
 		if !m.defended.within(n.now, i.masterDown()) {
 			m.defended.set(n.now)
 			n.announce(i, i.cfg.Announce.Repeat)
@@ -345,15 +347,14 @@ func (n *Node) rivalry(i *instance) (verdict.Rivalry, *service) {
 }
 
 // kind is what a station is that answers for our VIPs. Where the peer was never
-// met, a young MASTER takes whoever answers for it. An old one wants more: a
-// printer with a wrong address answers on one port, a router on all.
+// met, a young MASTER takes whoever answers for it.
 func (n *Node) kind(i *instance, p *port, mac MAC) verdict.Rival {
 	switch {
 	case p.isPeer(mac):
 		return verdict.RivalPeer
 	case n.vipsClaimed(i, mac) > 1:
 		return verdict.RivalOneForTwo
-	case p.maySpeak(mac) && (n.youth(i, i.service(p)) == verdict.YouthYoung || n.portsClaimed(i) > 1):
+	case p.maySpeak(mac) && n.youth(i, i.service(p)) == verdict.YouthYoung:
 		return verdict.RivalPeer
 	}
 	return verdict.RivalStranger
@@ -378,17 +379,6 @@ func (n *Node) vipsClaimed(i *instance, mac MAC) int {
 	for _, x := range i.mastery.rivals {
 		if x.mac == mac {
 			total += len(x.vips)
-		}
-	}
-	return total
-}
-
-// portsClaimed counts the ports on which somebody else answers or announces.
-func (n *Node) portsClaimed(i *instance) int {
-	total := 0
-	for k, x := range i.mastery.rivals {
-		if !slices.ContainsFunc(i.mastery.rivals[:k], func(y rivalry) bool { return x.port == y.port }) {
-			total++
 		}
 	}
 	return total

@@ -43,6 +43,8 @@ type port struct {
 	learned   bool  // a peer answered for the VIP since carrier came up or the MASTER changed
 	proxies   []MAC // answered the control question
 	strangers []MAC // answered for the VIP and were never tied to the peer
+	newcomer  MAC   // the last of them that did so while no MASTER was heard
+	came      stamp
 
 	targets   map[netip.Addr]*target
 	witnesses []netip.Addr // candidates, best first

@@ -132,6 +132,7 @@ func (w *World) inject(f Fault) {
 	p := &pulled{fault: f}
 	p.undo = menu[f.Kind].pull(w, f)
 	w.relink()
+	w.judge.look()
 	if p.undo == nil {
 		return
 	}
@@ -155,6 +156,7 @@ func (w *World) end(p *pulled) {
 	w.say("over  %s", p.fault.subject())
 	undo()
 	w.relink()
+	w.judge.look()
 }
 
 // heal ends everything that is not over.

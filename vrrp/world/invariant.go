@@ -59,8 +59,9 @@ func newJudge(w *World) judge { return judge{w: w} }
 func (s Scene) skew() time.Duration       { return s.Interval }
 func (s Scene) masterDown() time.Duration { return 3*s.Interval + s.skew() }
 
-// boundBoth is I1's: an interval, a round trip, and the kernel's time.
-func (s Scene) boundBoth() time.Duration { return s.Interval + 100*time.Millisecond }
+// boundBoth is I1's: an interval, a round trip, and the kernel's time. Where adverts are faster
+// than twelve questions a second allow to notice each other, it is a second.
+func (s Scene) boundBoth() time.Duration { return max(s.Interval, time.Second) + 100*time.Millisecond }
 
 // boundNone is I3's: five seconds to wait for a first carrier, a master-down interval to
 // listen, another in which the ruling may be held back, and the questions.
@@ -111,20 +112,35 @@ func (j *judge) lookAtAddress(v int) {
 func (j *judge) canSettle(v int, x, y *router) bool {
 	s := j.w.segments[j.w.vips[v].segment]
 	able := x.runs() && y.runs() && x.kernel.sound() && y.kernel.sound() && s.between(x, y) && !j.w.scene.Take
-	return able && (!x.plain && !y.plain || x.plain != y.plain && j.contacts(v, x, y) > 1)
+	return able && j.canAsk(v, x, y) && (!x.plain && !y.plain || x.plain != y.plain && j.meet(v, x, y))
 }
 
-// contacts counts the addresses of a virtual router over which two routers meet. One address
-// claimed by a station never seen before may be a printer's: it is defended, and one of the
-// two being plain VRRP, nobody gives way.
-func (j *judge) contacts(v int, x, y *router) int {
-	total := 0
+// canAsk says that questions cross the segment, or adverts another one. A fabric that swallows
+// questions without a sender makes a segment blind, and a blind segment and a cut cable
+// together cannot be told from a dead peer.
+func (j *judge) canAsk(v int, x, y *router) bool {
+	s := j.w.scene
+	segment := j.w.segments[j.w.vips[v].segment]
+	return segment.hides == 0 || s.Owned || !j.w.vips[v].prefix.Addr().Is4() || j.w.segments[s.heart()].between(x, y)
+}
+
+// meet says that two routers meet over every address of a virtual router, and over more than one.
+// One address claimed by a station never seen before may be a printer's, and where the other
+// does not answer everywhere the view is split: both are defended, and one of the two being
+// plain VRRP, nobody gives way.
+func (j *judge) meet(v int, x, y *router) bool {
+	addresses := 0
 	for o, other := range j.w.vips {
-		if other.virtual == j.w.vips[v].virtual && x.kernel.has(o) && y.kernel.has(o) && j.w.segments[other.segment].between(x, y) {
-			total++
+		if other.virtual != j.w.vips[v].virtual {
+			continue
+		}
+		addresses++
+		segment := j.w.segments[other.segment]
+		if !x.kernel.has(o) || !y.kernel.has(o) || !segment.between(x, y) || segment.caching > 0 {
+			return false
 		}
 	}
-	return total
+	return addresses > 1
 }
 
 // lookAtFitness follows since when a router could serve each virtual router.
@@ -313,7 +329,7 @@ func (j *judge) moved(r *router, n int, t node.Transition) {
 	if t.From == vrrp.Master {
 		r.seen.left[n] = w.now
 		r.seen.recant(n, t, w.now)
-		if !j.mayLeave(r, n) {
+		if !j.mayLeave(r, n, t.Verdict) {
 			w.violated("I2", "%s leaves MASTER of %s although nothing but its heartbeat port was touched: %s", r.name, t.Name, t.Reason)
 		}
 	}
@@ -338,12 +354,15 @@ func (s *seen) recant(n int, t node.Transition, now vrrp.Instant) {
 
 // mayLeave says that a MASTER had another reason to leave than its heartbeat port: it was told to, a
 // port that serves or the kernel was in trouble, it had slept, an advert came, or another serves.
-func (j *judge) mayLeave(r *router, n int) bool {
+func (j *judge) mayLeave(r *router, n int, v verdict.Verdict) bool {
 	w := j.w
 	lately := func(at vrrp.Instant, d time.Duration) bool { return at != 0 && w.now.Sub(at) <= d }
 	memory := 4*w.scene.Interval + 2*time.Second
 	if r.seen.stopping || lately(r.seen.shaken, memory) || lately(r.seen.stalled, memory) || !r.kernel.sound() || lately(r.kernel.troubled, memory+35*time.Second) {
 		return true
+	}
+	if strangers := j.claimed(); strangers > 1 || strangers == 1 && v.Rule == verdict.MasterYoung {
+		return true // several at once look like a router, and one that was always there like the peer
 	}
 	for m := range w.virtuals {
 		if m != n && w.scene.Shape != Grouped {
@@ -359,4 +378,13 @@ func (j *judge) mayLeave(r *router, n int) bool {
 		}
 	}
 	return false
+}
+
+// claimed counts the segments on which somebody else claims a virtual address.
+func (j *judge) claimed() int {
+	total := 0
+	for _, s := range j.w.segments {
+		total += min(s.claimed, 1)
+	}
+	return total
 }

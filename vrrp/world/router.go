@@ -181,7 +181,7 @@ func (r *router) perform(a node.Action) {
 	case node.Renew:
 		r.kernel.renew(a)
 	case node.Announce:
-		r.announce(a.Key)
+		r.announce(a.Key, a.Repeat)
 	case node.ReadPorts:
 		r.soon(100*time.Microsecond+w.within(1500*time.Microsecond), func() { r.take(r.read()) })
 	case node.Transition:
@@ -211,11 +211,17 @@ func (r *router) virtual(k node.Key) int {
 	return slices.IndexFunc(r.config.Instances, func(i node.Instance) bool { return i.Key() == k })
 }
 
-func (r *router) announce(k node.Key) {
+// announce sends gratuitous messages. Where nothing gets lost one is as good as five.
+func (r *router) announce(k node.Key, repeat int) {
 	n := r.virtual(k)
+	if r.world.weather.loss == 0 {
+		repeat = 1
+	}
 	for v, x := range r.world.vips {
 		if x.virtual == n && r.kernel.has(v) {
-			r.world.segments[x.segment].announce(r, x.prefix.Addr())
+			for range repeat {
+				r.world.segments[x.segment].announce(r, x.prefix.Addr())
+			}
 		}
 	}
 }
