@@ -46,7 +46,14 @@ type twinPort struct {
 	state    port.State
 	wires    map[*twinWire]bool
 	probes   map[*twinProbe]bool
-	announce []netip.Addr // claims sent, in order
+	announce []claim // sent, in order
+}
+
+// claim is an announcement: who has the address, and whether it routes.
+type claim struct {
+	addr   netip.Addr
+	mac    [6]byte
+	router bool
 }
 
 // roundTrip is what a question and its answer take.
@@ -58,6 +65,7 @@ type twinHost struct {
 	name      string
 	dead      bool
 	raw       uint64 // 0: a firewall drops adverts
+	endpoint  bool   // its ports do not forward
 	ports     map[string]*twinPort
 	vips      map[object]address.VIP
 	order     []object // of vips, as they were added
@@ -228,9 +236,12 @@ func (h *twinHost) did() []string {
 func (p *twinPort) claimed() []netip.Addr {
 	p.host.world.mu.Lock()
 	defer p.host.world.mu.Unlock()
-	claims := p.announce
+	var addrs []netip.Addr
+	for _, c := range p.announce {
+		addrs = append(addrs, c.addr)
+	}
 	p.announce = nil
-	return claims
+	return addrs
 }
 
 // scriptsRun gives the scripts posted since the last call.
@@ -398,10 +409,10 @@ func (h *twinHost) Announce(index int, _ string) (announceConn, error) {
 	return twinAnnounce{p}, nil
 }
 
-func (c twinAnnounce) Announce(a netip.Addr, mac [6]byte, _ bool) error {
+func (c twinAnnounce) Announce(a netip.Addr, mac [6]byte, router bool) error {
 	c.port.host.world.mu.Lock()
 	defer c.port.host.world.mu.Unlock()
-	c.port.announce = append(c.port.announce, a)
+	c.port.announce = append(c.port.announce, claim{addr: a, mac: mac, router: router})
 	for _, o := range c.port.others() {
 		o.hear(probe.Heard{Op: probe.Gratuitous, Sender: a, MAC: mac, Target: a})
 	}
@@ -499,7 +510,7 @@ func (h *twinPorts) Identify(string) port.Identity            { return port.Iden
 func (h *twinPorts) Neighbours(int) ([]port.Neighbour, error) { return nil, nil }
 func (h *twinPorts) Gateways(int) ([]netip.Addr, error)       { return nil, nil }
 func (h *twinPorts) Mode(int) (ethtool.Mode, error)           { return ethtool.Mode{SpeedMbit: 1000}, nil }
-func (h *twinPorts) Forwarding(string) bool                   { return true }
+func (h *twinPorts) Forwarding(string) bool                   { return !h.endpoint }
 
 // --- addresses
 
