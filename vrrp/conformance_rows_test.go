@@ -2,18 +2,27 @@ package vrrp
 
 import "testing"
 
-// Reasons that several rows share.
+// Reasons that several rows share; those that begin with the name of a choice are spelt out in choices.
 const (
-	physicalMAC = "Virtual addresses are served with the port's own hardware address, as keepalived does without use_vmac: half of a mixed pair must do as the " +
-		"other half. Neighbours and switches are told by gratuitous ARP and unsolicited advertisements. Virtual MACs are not there yet; check names use_vmac."
-	judgeAsked = "Before a BACKUP claims the addresses it asks the segments who serves them, for no longer than the patience of the machine, and stays " +
-		"BACKUP where the peer answers; where the peer is proved dead it does not wait for the timer at all. With nobody to ask, the timer alone decides."
+	physicalMAC   = "The port's own hardware address: see the end."
+	judgeAsked    = "To ask before a claim, and not to wait where the peer is proved dead: see the end."
 	forwarding    = "Forwarding is the kernel's; the daemon takes no packet from one port to another."
 	routerAdverts = "Router advertisements are sent by a daemon such as radvd, which a notify script may start and stop; this daemon sends none in any state."
 	noDualMode    = "The mode is optional and not offered: an instance speaks one version, and drops the other."
 	operators     = "It is the operator's choice."
 	noFilter      = "There is no Accept_Mode False here, so nothing is filtered; the kernel takes part in neighbour discovery as ever."
 )
+
+// choices are the deviations that more than one row is about.
+var choices = []struct{ name, why string }{
+	{"The port's own hardware address", "Virtual addresses are served with the port's own hardware address, as keepalived does without use_vmac: one half of a mixed pair must do " +
+		"as the other. Neighbours are told by gratuitous ARP and unsolicited advertisements. Virtual MACs are not there yet; check names use_vmac."},
+	{"To ask before a claim", "Before a BACKUP claims the addresses, and before an owner that starts does, it asks the segments who serves them, for no longer than the patience of the " +
+		"machine, and stays BACKUP where the peer answers: two who serve are worse than a late takeover. Without an answer the timer decides, as the RFC says. " +
+		"What fault_contested and fault_prior say goes before either."},
+	{"Not to wait where the peer is proved dead", "Where the heartbeat port lost its carrier, or adverts stay away, and the addresses are answered no more on a segment that is heard well, the peer serves nobody. " +
+		"The down interval is there to find that out; where it is known already, waiting serves nobody either."},
+}
 
 // ttl4 and ttl6 are the two polarities of the check of TTL and hop limit.
 func ttl4Dropped(t *testing.T) { f, _ := hops(listen3); f(t) }
@@ -74,7 +83,7 @@ var requirements = []demand{
 		deviates: "There is FAULT besides, as in keepalived: the router is configured and cannot do the job, so it takes no part until that is repaired. A MASTER enters it with a goodbye.",
 		does:     shown(faultTakesNoPart, TestGrid)},
 	{id: "6.4.1-1", level: text, says: "An owner that starts sends an advert, announces its addresses and is MASTER.",
-		deviates: "It asks first whether somebody serves the addresses, and is BACKUP where the peer answers. Alone it is MASTER within the time of a few questions.",
+		deviates: "To ask before a claim: see the end. An owner alone is MASTER within the time of a few questions.",
 		does:     shown(ownerStartsAsMaster, "vrrp/node.TestOwnerAloneServesAtOnce"), doesNot: shown("vrrp/node.TestOwnerAsksBeforeItsFirstAdvert")},
 	{id: "6.4.1-2", level: text, says: "Any other router that starts is BACKUP for a full down interval, and nothing but a start begins the protocol.",
 		does: shown(othersStartAsBackup), doesNot: shown(nothingElseStarts),
@@ -87,7 +96,7 @@ var requirements = []demand{
 		does:    shown("vrrp/node.TestOnlyAMasterHoldsAddresses", "hw/address.TestDropVIP", "service/lab.TestInteropIPv6"),
 		doesNot: shown("hw/probe.TestLinuxAnswers", "service/lab.TestInteropIPv6")},
 	{id: "6.4.2-3", level: mustNot, says: "A BACKUP sends no router advertisement for the virtual router.", outside: routerAdverts},
-	{id: "6.4.2-4", level: must, says: "A BACKUP discards frames to the virtual MAC.", deviates: physicalMAC},
+	{id: "6.4.2-4", level: must, says: "A BACKUP discards frames to the virtual MAC.", deviates: physicalMAC, does: shown("hw/wire.TestSend")},
 	{id: "6.4.2-5", level: mustNot, says: "A BACKUP takes no packet that is addressed to a virtual address.",
 		does:    shown("vrrp/node.TestOnlyAMasterHoldsAddresses", "hw/address.TestDropVIP", "service/lab.TestStories"),
 		doesNot: shown("hw/address.TestSetVIPInTheKernel", "service/lab.TestTakeover"),
@@ -95,7 +104,7 @@ var requirements = []demand{
 	{id: "6.4.2-6", level: must, says: "A BACKUP that is shut down stops its timer and is in Initialize.", does: shown(backupShutsDown), doesNot: shown(backupStaysUntilThen)},
 	{id: "6.4.2-7", level: must, says: "A BACKUP whose timer fires sends an advert, announces each address by gratuitous ARP or an unsolicited neighbour advertisement, joins the solicited-node groups, and is MASTER.",
 		deviates: judgeAsked + " What then happens is as demanded; the kernel joins the groups with the addresses, and the router flag says whether the port forwards.",
-		does:     shown(silenceMakesMaster, "vrrp/node.TestAnnouncesWhatIsThere", "vrrp/node.TestPowerOffOfTheMaster", "hw/announce.TestFrame"),
+		does:     shown(silenceMakesMaster, "vrrp/node.TestAnnouncesWhatIsThere", "vrrp/node.TestPowerOffOfTheMaster", "service.TestAnnouncedAs", "hw/announce.TestFrame"),
 		doesNot:  shown(voiceKeepsBackup, "vrrp/node.TestCableCutWithBothAlive")},
 	{id: "6.4.2-8", level: must, says: "A BACKUP that hears priority 0 waits no longer than its skew.", does: shown(goodbyeCutsToSkew), doesNot: shown(otherPrioritiesCutNothing),
 		note: "One that has waited longer already and asks who serves goes on asking."},
@@ -114,8 +123,9 @@ var requirements = []demand{
 	{id: "6.4.3-5", level: must, says: "A MASTER forwards frames that are sent to the virtual MAC.", outside: forwarding},
 	{id: "6.4.3-6", level: must, says: "A MASTER that owns the addresses, or has Accept_Mode True, takes packets for them.",
 		does: shown("hw/address.TestSetVIPInTheKernel", "service.TestElection"), doesNot: shown("vrrp/node.TestOnlyAMasterHoldsAddresses")},
-	{id: "6.4.3-7", level: mustNot, says: "Any other MASTER takes none.",
-		deviates: "Accept_Mode is True always, as in keepalived where it is not strict: the addresses are in the kernel. check says that no_accept has no effect yet."},
+	{id: "6.4.3-7", level: mustNot, says: "A MASTER that neither owns the addresses nor has Accept_Mode True takes no packets for them.",
+		deviates: "Accept_Mode is True always, as in keepalived where it is not strict: the addresses are in the kernel. check says that no_accept has no effect yet.",
+		does:     shown("hw/address.TestSetVIPInTheKernel")},
 	{id: "6.4.3-8", level: must, says: "A MASTER that is shut down stops its timer, sends priority 0 and is in Initialize.",
 		does: shown(masterShutsDown, "service.TestStopSaysGoodbye", "service/lab.TestStop"), doesNot: shown(nobodyElseSaysGoodbye)},
 	{id: "6.4.3-9", level: must, says: "A MASTER sends an advert every interval.", does: shown(masterSpeaksEveryInterval, TestBeat), doesNot: shown(masterIsSilentBetween)},
@@ -134,48 +144,50 @@ var requirements = []demand{
 		doesNot: shown("vrrp/node.TestTheHeartbeatPortAloneMovesNobody")},
 
 	{id: "7.1-1", level: must, says: "The version of what is received is 3.", does: shown(otherVersionDropped), doesNot: shown(version3Kept)},
-	{id: "7.1-2", level: must, says: "Its type is 1.", does: shown(unknownTypeDropped), doesNot: shown(advertisementTypeKept)},
-	{id: "7.1-3", level: must, says: "It is complete, with all the addresses that it promises.", does: shown(incompleteDropped), doesNot: shown(completeKept)},
-	{id: "7.1-4", level: must, says: "Its VRID is configured on the port where it was received, and this router does not own the addresses.",
+	{id: "7.1-2", level: must, says: "The type of what is received is 1.", does: shown(unknownTypeDropped), doesNot: shown(advertisementTypeKept)},
+	{id: "7.1-3", level: must, says: "What is received is complete, with all the addresses that it promises.", does: shown(incompleteDropped), doesNot: shown(completeKept)},
+	{id: "7.1-4", level: must, says: "The VRID of what is received is configured on that port, and this router does not own the addresses.",
 		does: shown(otherVRIDDropped, "service/lab.TestWrongPackets"), doesNot: shown(ownVRIDKept),
 		note: "As erratum 8298 has it, an owner hears others too: see there."},
-	{id: "7.1-5", level: must, says: "Its interval is not 0 (added by erratum 8301).", does: shown(zeroIntervalDropped), doesNot: shown(intervalIsTwelveBits)},
+	{id: "7.1-5", level: must, says: "The interval in it is not 0 (added by erratum 8301).", does: shown(zeroIntervalDropped), doesNot: shown(intervalIsTwelveBits)},
 	{id: "7.1-6", level: must, says: "What fails any of these checks is dropped.", does: shown(anyFailureDrops, TestEveryCheckIsReached, TestReceiveOrder, "service/lab.TestWrongPackets"),
 		doesNot: shown(odditiesDropNothing), note: "So is what comes from a multicast address."},
-	{id: "7.1-7", level: should, says: "That it failed is logged, not too often.",
+	{id: "7.1-7", level: should, says: "That a check failed is logged, not too often.",
 		deviates: "Every failure is counted by its kind and shown by status, and said at most every ten minutes. An advert of a virtual router that is not configured here is counted and not logged, since others may live on the segment.",
 		does:     shown("vrrp/node.TestDroppedAdvertsAreSpokenOf", "service/lab.TestWrongPackets"), doesNot: shown("service/lab.TestWrongPackets")},
-	{id: "7.1-8", level: should, says: "That its interval is ours is verified, and drops nothing.", does: shown(otherIntervalsRemarked), doesNot: shown(sameIntervalNotRemarked)},
+	{id: "7.1-8", level: should, says: "That the interval in it is ours is verified, and drops nothing.", does: shown(otherIntervalsRemarked), doesNot: shown(sameIntervalNotRemarked)},
 	{id: "7.1-9", level: should, says: "An interval that is not ours is logged, not too often.", does: shown("vrrp/node.TestDifferencesAreSpokenOf"), doesNot: shown("vrrp/node.TestDifferencesAreSpokenOf")},
 	{id: "7.1-10", level: should, says: "Addresses that are not ours are logged, not too often.", does: shown(otherAddressesRemarked, "vrrp/node.TestDifferencesAreSpokenOf"),
 		doesNot: shown(odditiesDropNothing, TestSameAddressesInAnyOrder, "vrrp/node.TestDifferencesAreSpokenOf")},
 	{id: "7.2-1", level: must, says: "What is sent has its fields from the configuration and the right checksum.",
 		deviates: "Over IPv4 the checksum covers the pseudo header: see 5.2.8-2.", does: shown(fieldsOfTheSettings, TestGoldenSent, TestAdvertOfParams)},
-	{id: "7.2-2", level: must, says: "It comes from the virtual MAC.", deviates: physicalMAC, does: shown("hw/wire.TestSend")},
-	{id: "7.2-3", level: must, says: "It comes from the primary IPv4 address, or the link-local IPv6 address, of the port.",
+	{id: "7.2-2", level: must, says: "An advert comes from the virtual MAC.", deviates: physicalMAC, does: shown("hw/wire.TestSend")},
+	{id: "7.2-3", level: must, says: "An advert comes from the primary IPv4 address, or the link-local IPv6 address, of the port.",
 		does: shown("vrrp/node.TestSourceAndGroupOfAdverts"), doesNot: shown("vrrp/node.TestVirtualLinkLocalAddressIsNoSource"),
 		note: "What mcast_src_ip says goes before, and a port that has lost its address keeps speaking from the last one."},
-	{id: "7.2-4", level: must, says: "It goes to the group of VRRP, as protocol 112.", does: shown("hw/wire.TestAppendHeader", "hw/wire.TestSend", "vrrp/node.TestSourceAndGroupOfAdverts", TestFamily),
+	{id: "7.2-4", level: must, says: "An advert goes to the group of VRRP, as protocol 112.", does: shown("hw/wire.TestAppendHeader", "hw/wire.TestSend", "vrrp/node.TestSourceAndGroupOfAdverts", TestFamily),
 		single: "Nothing that is configured leads elsewhere."},
 	{id: "7.4-1", level: mustNot, says: "The virtual MAC makes no interface identifier of an IPv6 address.", outside: "No port has the virtual MAC, and the kernel makes the identifiers."},
 
-	{id: "8.1.2-1", level: mustNot, says: "A MASTER does not answer ARP with its physical MAC.", deviates: physicalMAC},
+	{id: "8.1.2-1", level: mustNot, says: "A MASTER does not answer ARP with its physical MAC.", deviates: physicalMAC, does: shown("hw/probe.TestLinuxAnswers")},
 	{id: "8.1.2-2", level: must, says: "At boot gratuitous ARP waits until the address is there, and the virtual MAC.",
-		does: shown("vrrp/node.TestAnnouncesWhatIsThere", "service.TestElection"), doesNot: shown("vrrp/node.TestAnnouncesWhatIsThere"),
+		does: shown("vrrp/node.TestAnnouncesWhatIsThere", "service.TestAnnouncedAs"), doesNot: shown("vrrp/node.TestAnnouncesWhatIsThere"),
 		note: "There is no virtual MAC to wait for."},
-	{id: "8.1.2-3", level: shouldNot, says: "An owner that restarts sends no ARP with its physical MAC for the addresses.", deviates: physicalMAC},
+	{id: "8.1.2-3", level: shouldNot, says: "An owner that restarts sends no ARP with its physical MAC for the addresses.", deviates: physicalMAC,
+		does: shown("hw/announce.TestFrame", "service.TestAnnouncedAs")},
 	{id: "8.1.2-4", level: should, says: "A MASTER that configures a port broadcasts gratuitous ARP with the virtual MAC for each address.", deviates: physicalMAC,
 		does: shown("hw/announce.TestFrame", "hw/announce.TestNeighbourBelieves", "vrrp/node.TestAnnouncesWhatIsThere")},
 	{id: "8.1.2-5", level: should, says: "Who wants a certain router uses an address that is that router's own.", outside: operators},
 	{id: "8.1.3-1", level: must, says: "Proxy ARP answers with the virtual MAC.", outside: "Proxy ARP is the kernel's, and this daemon does not switch it on."},
 	{id: "8.2.1-1", level: should, says: "An ICMPv6 redirect comes from the address that the host used.", outside: "Redirects are the kernel's."},
-	{id: "8.2.2-1", level: mustNot, says: "A MASTER does not answer neighbour solicitations with its physical MAC.", deviates: physicalMAC},
+	{id: "8.2.2-1", level: mustNot, says: "A MASTER does not answer neighbour solicitations with its physical MAC.", deviates: physicalMAC, does: shown("hw/probe.TestLinuxAnswers")},
 	{id: "8.2.2-2", level: must, says: "A MASTER that asks for a host gives the virtual MAC as its link-layer address.", deviates: physicalMAC, does: shown("hw/probe.TestEncode")},
-	{id: "8.2.2-3", level: mustNot, says: "It does not give its physical MAC there.", deviates: physicalMAC, does: shown("hw/probe.TestEncode")},
+	{id: "8.2.2-3", level: mustNot, says: "A MASTER that asks for a host does not give its physical MAC there.", deviates: physicalMAC, does: shown("hw/probe.TestEncode")},
 	{id: "8.2.2-4", level: must, says: "At boot neighbour and router advertisements and solicitations wait until the address is there, and the virtual MAC.",
 		deviates: "Advertisements wait for the address. Solicitations do not: to ask for the virtual address before it is there is how a router finds out whether somebody serves.",
 		does:     shown("vrrp/node.TestAnnouncesWhatIsThere"), doesNot: shown("vrrp/node.TestOwnerAsksBeforeItsFirstAdvert")},
-	{id: "8.2.2-5", level: shouldNot, says: "An owner that restarts sends no neighbour discovery with its physical MAC for the addresses.", deviates: physicalMAC},
+	{id: "8.2.2-5", level: shouldNot, says: "An owner that restarts sends no neighbour discovery with its physical MAC for the addresses.", deviates: physicalMAC,
+		does: shown("hw/announce.TestFrame", "service.TestAnnouncedAs")},
 	{id: "8.2.2-6", level: should, says: "A MASTER that configures a port sends an unsolicited neighbour advertisement with the virtual MAC.", deviates: physicalMAC,
 		does: shown("hw/announce.TestFrame", "hw/announce.TestNeighbourBelieves", "vrrp/node.TestAnnouncesWhatIsThere")},
 	{id: "8.2.2-7", level: text, says: "A virtual address is tried by duplicate address detection, which an owner that restarts may skip, since a serving BACKUP would make it fail.",
@@ -192,8 +204,8 @@ var requirements = []demand{
 	{id: "8.3.2-3", level: should, says: "The priorities of the routers are far enough apart that one of them moves first.", outside: operators},
 	{id: "8.4.2-1", level: must, says: "A MASTER that is to speak both versions sends both at its rate.", outside: noDualMode},
 	{id: "8.4.2-2", level: must, says: "A BACKUP that is to hear both bears silence by the rate of the MASTER.", outside: noDualMode},
-	{id: "8.4.2-3", level: must, says: "It reads a MASTER's interval of version 2 as seconds.", outside: noDualMode, does: shown("vrrp.TestReceiveVersion2")},
-	{id: "8.4.2-4", level: should, says: "It ignores version 2 from a MASTER that it hears in version 3.", outside: noDualMode},
+	{id: "8.4.2-3", level: must, says: "A BACKUP that is to hear both reads a MASTER's interval of version 2 as seconds.", outside: noDualMode, does: shown("vrrp.TestReceiveVersion2")},
+	{id: "8.4.2-4", level: should, says: "A BACKUP that is to hear both ignores version 2 from a MASTER that it hears in version 3.", outside: noDualMode},
 	{id: "8.4.2-5", level: notRecommended, says: "Both versions side by side are no arrangement to stay with.", outside: noDualMode, does: shown(otherVersionDropped)},
 	{id: "8.4.2-6", level: shouldNot, says: "A router of version 2 has no higher priority than one that sends more than once in a second.", outside: operators},
 
@@ -202,10 +214,10 @@ var requirements = []demand{
 
 // errata are the verified errata of RFC 9568.
 var errata = []demand{
-	{id: "erratum-7947", level: text, says: "The gratuitous ARP of an owner that starts has the virtual address in it, and the virtual MAC as target hardware address (§6.4.1).",
+	{id: "erratum-7947", level: text, says: "The gratuitous ARP of an owner that starts carries the virtual address in it, and the virtual MAC as target hardware address (§6.4.1).",
 		deviates: "It has the virtual address, and every host as its target hardware address, the form in which routers have always sent it; the sender's is the port's own.",
 		does:     shown("hw/announce.TestFrame", "hw/announce.TestNeighbourBelieves", "vrrp/node.TestAnnouncesWhatIsThere")},
-	{id: "erratum-7949", level: text, says: "So has that of a BACKUP whose timer fires (§6.4.2).", deviates: "As in erratum 7947.",
+	{id: "erratum-7949", level: text, says: "So does that of a BACKUP whose timer fires (§6.4.2).", deviates: "As in erratum 7947.",
 		does: shown("hw/announce.TestFrame", "hw/announce.TestNeighbourBelieves", "vrrp/node.TestAnnouncesWhatIsThere")},
 	{id: "erratum-8298", level: should, says: "An owner takes adverts of others and logs them; they are not dropped (§7.1).",
 		does: shown(ownerHears, "vrrp/node.TestAdvertsToAnOwnerAreSpokenOf"), doesNot: shown(othersAreNoOwners, "vrrp/node.TestAdvertsToAnOwnerAreSpokenOf")},

@@ -117,7 +117,7 @@ func TestConformanceTable(t *testing.T) {
 		complain(!form.MatchString(r.id), "the id is no section and number")
 		complain(!sentence.MatchString(r.says), "it says no sentence")
 		complain(excused > 1, "it has more than one excuse")
-		complain(excused == 0 && len(r.does) == 0, "nothing shows that it does")
+		complain(r.outside == "" && r.gap == "" && len(r.does) == 0, "nothing shows what it does")
 		complain(excused == 0 && len(r.doesNot) == 0 && r.single == "", "nothing shows that it does not, and there is no reason")
 		complain(r.single != "" && (len(r.doesNot) > 0 || excused > 0), "a reason for what is not missing")
 		complain(r.note != "" && excused > 0, "a note beside an excuse")
@@ -273,6 +273,10 @@ func document() string {
 	}
 	renderOperations(&b)
 	renderGoldens(&b)
+	b.WriteString("\n## The larger deviations\n\n")
+	for _, c := range choices {
+		fmt.Fprintf(&b, "- *%s.* %s\n", c.name, c.why)
+	}
 	return b.String()
 }
 
@@ -289,7 +293,7 @@ dropped, and a right one is not. Where nothing can reach further, one polarity i
 |---|---|---|---|---|---|---|
 `
 
-const tableHead = "| | demand | kept where it counts | and no further |\n|---|---|---|---|\n"
+const tableHead = "| | | demand | kept where it counts | and no further |\n|---|---|---|---|---|\n"
 
 // chapters of the RFC that have demands.
 var chapters = map[string]string{
@@ -305,7 +309,7 @@ func chapterOf(id string) string {
 
 // render writes the row. The reason why a demand is not met stands with the demand.
 func (r demand) render(b *bytes.Buffer) {
-	says := fmt.Sprintf("%s: %s", r.level, r.says)
+	says := r.says
 	for _, reason := range []struct{ head, text string }{
 		{"Deviation", r.deviates}, {"Outside", r.outside}, {"Gap", r.gap}, {"Note", r.note},
 	} {
@@ -317,7 +321,7 @@ func (r demand) render(b *bytes.Buffer) {
 	if r.single != "" {
 		doesNot = "*None*: " + r.single
 	}
-	fmt.Fprintf(b, "| %s | %s | %s | %s |\n", r.id, says, r.render1("does", r.does), doesNot)
+	fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", r.id, r.level, says, r.render1("does", r.does), doesNot)
 }
 
 // render1 lists the proofs of one polarity.
