@@ -125,6 +125,7 @@ func TestCatchesOneThatLeavesWithTheCable(t *testing.T) {
 func TestCatchesOneThatNeverTakesOver(t *testing.T) {
 	l := newLab(t, "")
 	l.mute(routerB)
+	l.twist(routerB, &twisted{due: func(now, _ vrrp.Instant, _ bool) (vrrp.Instant, bool) { return now.Add(100 * time.Millisecond), true }})
 	l.pull("A loses power for 60s")
 	began := l.elapsed()
 	l.caught("I3", time.Minute)
