@@ -392,7 +392,7 @@ func (n *Node) served(p *port, t *target, asked pending, mac MAC) {
 		}
 	} else {
 		n.noteStranger(p, t.addr, mac)
-		n.meet(p, t.addr, mac, fresh)
+		n.meet(p, mac, fresh)
 	}
 	for _, q := range n.inquiries {
 		q.vipAnswered(p, t, f, mac)
@@ -410,22 +410,17 @@ const together = time.Second
 // meet makes a peer of a stranger that serves on two ports at once: a printer with a
 // wrong address has one, a router that was never met, because it was always BACKUP,
 // has them all. Who answers beside a MASTER that is heard stays what he is.
-func (n *Node) meet(p *port, vip netip.Addr, mac MAC, fresh bool) {
+func (n *Node) meet(p *port, mac MAC, fresh bool) {
 	if fresh || p.isProxy(mac) {
 		p.newcomer = MAC{}
 		return
 	}
 	p.newcomer = mac
 	p.came.set(n.now)
-	for _, i := range n.instances {
-		if !i.serves(p, vip) {
-			continue
-		}
-		for _, s := range i.serving {
-			if q := s.port; q != p && q.newcomer != (MAC{}) && q.came.within(n.now, together) {
-				p.addPeer(mac)
-				q.addPeer(q.newcomer)
-			}
+	for _, q := range n.ports {
+		if q != p && q.newcomer != (MAC{}) && q.came.within(n.now, together) {
+			p.addPeer(mac)
+			q.addPeer(q.newcomer)
 		}
 	}
 }
@@ -477,7 +472,7 @@ func (n *Node) takeOverheard(p *port, e Heard) {
 	case fresh && !p.learned:
 		p.addAsker(e.MAC) // where a fabric keeps broadcasts from it, this says whom to ask
 	case !p.isPeer(e.MAC):
-		n.meet(p, e.Sender, e.MAC, fresh)
+		n.meet(p, e.MAC, fresh)
 	}
 	for _, i := range n.instances {
 		if i.serves(p, e.Sender) {

@@ -63,6 +63,16 @@ func (s Scene) masterDown() time.Duration { return 3*s.Interval + s.skew() }
 // than twelve questions a second allow to notice each other, it is a second.
 func (s Scene) boundBoth() time.Duration { return max(s.Interval, time.Second) + 100*time.Millisecond }
 
+// boundBoth is that of two routers: plain VRRP on one side of a heartbeat that works one way
+// leaves it to the other, to whom adverts that come in are an exchange for two intervals.
+func (j *judge) boundBoth(x, y *router) time.Duration {
+	d := j.w.scene.boundBoth()
+	if x.plain || y.plain {
+		d += 2 * j.w.scene.Interval
+	}
+	return d
+}
+
 // boundNone is I3's: five seconds to wait for a first carrier, a master-down interval to
 // listen, another in which the ruling may be held back, and the questions.
 func (s Scene) boundNone() time.Duration { return 5*time.Second + 2*s.masterDown() + time.Second }
@@ -101,7 +111,7 @@ func (j *judge) lookAtAddress(v int) {
 			*since = max(*since, w.segments[w.vips[v].segment].lost[x.number][y.number])
 			took := w.now.Sub(*since)
 			w.result.Worst.Both = max(w.result.Worst.Both, took)
-			if took > w.scene.boundBoth() {
+			if took > j.boundBoth(x, y) {
 				w.violated("I1", "%s and %s both serve %v for %v", x.name, y.name, w.vips[v].prefix.Addr(), took)
 			}
 		}
@@ -112,7 +122,13 @@ func (j *judge) lookAtAddress(v int) {
 func (j *judge) canSettle(v int, x, y *router) bool {
 	s := j.w.segments[j.w.vips[v].segment]
 	able := x.runs() && y.runs() && x.kernel.sound() && y.kernel.sound() && s.between(x, y) && !j.w.scene.Take
-	return able && j.canAsk(v, x, y) && (!x.plain && !y.plain || x.plain != y.plain && j.meet(v, x, y))
+	switch {
+	case !able || !j.canAsk(v, x, y):
+		return false
+	case x.plain || y.plain:
+		return x.plain != y.plain && j.meet(v, x, y)
+	}
+	return j.w.scene.Routers == 2 || j.contacts(x, y) > 1
 }
 
 // canAsk says that questions cross the segment, or adverts another one. A fabric that swallows
@@ -122,6 +138,21 @@ func (j *judge) canAsk(v int, x, y *router) bool {
 	s := j.w.scene
 	segment := j.w.segments[j.w.vips[v].segment]
 	return segment.hides == 0 || s.Owned || !j.w.vips[v].prefix.Addr().Is4() || j.w.segments[s.heart()].between(x, y)
+}
+
+// contacts counts the segments on which two routers meet over an address. One of three that was
+// always BACKUP is known to nobody, and where it meets another on one segment only it may be a
+// printer with a wrong address.
+func (j *judge) contacts(x, y *router) int {
+	var met [numSegments]bool
+	total := 0
+	for v, o := range j.w.vips {
+		if !met[o.segment] && x.kernel.has(v) && y.kernel.has(v) && j.w.segments[o.segment].between(x, y) {
+			met[o.segment] = true
+			total++
+		}
+	}
+	return total
 }
 
 // meet says that two routers meet over every address of a virtual router, and over more than one.
@@ -293,7 +324,7 @@ func (j *judge) beforeFrame(r *router, e node.Frame) {
 		if a.Priority == 0 {
 			r.seen.obeyed[n] = 0 // who says goodbye takes back what it said
 		}
-		if a.Priority > 0 && (a.Priority >= i.VRRP.Priority || !i.VRRP.Preempt) {
+		if a.Priority > 0 && (a.Priority >= i.VRRP.Priority || !i.VRRP.Preempt) && r.state[n] == vrrp.Backup {
 			r.seen.obeyed[n] = j.w.now
 		}
 	}

@@ -41,21 +41,26 @@ func (k *kernel) sound() bool {
 	return k.held == 0 && k.refuse == 0 && k.slow == 0 && k.time < longChange
 }
 
-// locked does something under the lock, or as soon as it is free.
+// locked does something under the lock, or as soon as it is free and the machine runs.
 func (k *kernel) locked(do func()) {
-	if k.held > 0 {
+	if k.held > 0 || k.router.suspended > 0 {
 		k.behind = append(k.behind, do)
 		return
 	}
 	do()
 }
 
-// release lets go of the lock. What waited comes in any order: the kernel's timer
-// may be quicker than the renewal that waited for longer.
+// release lets go of the lock.
 func (k *kernel) release() {
 	k.held--
 	k.troubled = k.router.world.now
-	if k.held > 0 {
+	k.drain()
+}
+
+// drain lets what waited happen, in any order: the kernel's timer may be quicker than the
+// renewal that waited for longer.
+func (k *kernel) drain() {
+	if k.held > 0 || k.router.suspended > 0 {
 		return
 	}
 	list := k.behind
@@ -206,6 +211,7 @@ func (k *kernel) resume(slept time.Duration) {
 			k.expire(v, o.turn, max(o.until.Sub(w.now), 0)+w.within(time.Second))
 		}
 	}
+	k.drain()
 }
 
 func (k *kernel) drop(v int) {
