@@ -41,7 +41,9 @@ type instance struct {
 	doubt   doubt
 	mastery mastery
 	recant  recanting
-	kernel  kernel
+
+	displaces bool // preempts although it is told not to: half a service is heard
+	kernel    kernel
 
 	faults  []Fault
 	partial bool
@@ -321,6 +323,7 @@ func (n *Node) hear(i *instance, a vrrp.Advert, from netip.Addr) {
 	if before == vrrp.Master {
 		n.exchange(i, a)
 	}
+	n.displace(i, a)
 	n.drive(i, vrrp.Heard{Advert: a, From: from})
 	s := i.machine.Status()
 	switch {
@@ -351,6 +354,20 @@ func (n *Node) noteUsurper(i *instance, from netip.Addr) {
 	if i.usurped[0].within(n.now, max(time.Minute, 10*i.masterDown())) {
 		n.remark(i, Warning, "%v becomes MASTER beside this router again and again, and yields: it hears the adverts of this one too late, or not all of them", from)
 	}
+}
+
+// displace lets an instance with nopreempt preempt half a service, whose priority
+// is one: what nopreempt protects is a router that serves.
+func (n *Node) displace(i *instance, a vrrp.Advert) {
+	half := a.Priority == partialPriority && i.machine.Status().Priority > partialPriority
+	if i.cfg.VRRP.Preempt || a.Priority == 0 || half == i.displaces {
+		return
+	}
+	i.displaces = half
+	p := i.cfg.VRRP
+	p.Preempt = half
+	n.drive(i, vrrp.Reconfigured{Params: p})
+	n.weigh(i)
 }
 
 // follow notices another MASTER: whoever answers for the VIPs now is to be

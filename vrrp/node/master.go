@@ -385,7 +385,7 @@ func (n *Node) vipsClaimed(i *instance, mac MAC) int {
 }
 
 // everywhere says that the rival answered the full burst on every serving port
-// on which a witness did.
+// on which a witness did. Half a service gives way wherever it is answered.
 func (n *Node) everywhere(i *instance) verdict.Tri {
 	q := n.inquiryOf(i)
 	if q == nil || q.burst == nil {
@@ -399,7 +399,7 @@ func (n *Node) everywhere(i *instance) verdict.Tri {
 		switch {
 		case served:
 			any = true
-		case a.witnessAny:
+		case a.witnessAny && !i.partial:
 			return verdict.TriNo
 		}
 	}

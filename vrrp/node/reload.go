@@ -41,7 +41,7 @@ func patience(c Instance) time.Duration {
 
 func (n *Node) reconfigure(i *instance, cfg Instance) {
 	had := i.cfg
-	i.cfg, i.group = cfg, nil
+	i.cfg, i.group, i.displaces = cfg, nil, false
 	i.heart = n.port(cfg.Port)
 	i.serving = n.services(cfg, i.serving)
 	for _, w := range cfg.Witnesses {

@@ -152,6 +152,7 @@ func (w *World) busy(f Fault) func() {
 		if paused {
 			paused = false
 			r.paused--
+			r.seen.stalled = w.now
 			r.wake()
 		}
 	}

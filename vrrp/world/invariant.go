@@ -26,6 +26,8 @@ type judge struct {
 	none [maxVirtuals]vrrp.Instant                     // since when a router could serve and none does
 	held [maxVirtuals][maxRouters]vrrp.Instant         // when a router last held an address
 
+	strangers vrrp.Instant // when several at once last claimed addresses
+
 	hostile int          // somebody forges adverts
 	forged  vrrp.Instant // and did until then
 
@@ -83,6 +85,9 @@ func (j *judge) touched() { clear(j.moves[:]) }
 
 // look checks what must hold at every moment.
 func (j *judge) look() {
+	if j.claimed() > 1 {
+		j.strangers = j.w.now
+	}
 	for _, r := range j.w.routers {
 		j.lookAtLeases(r)
 		j.lookAtFitness(r)
@@ -242,7 +247,7 @@ func (j *judge) lookAtService(n int) {
 		*since = w.now
 	}
 	for _, r := range w.routers {
-		if r.seen.fit[n] == 0 {
+		if r.seen.fit[n] == 0 || j.halfServed(n, r) {
 			continue
 		}
 		took := w.now.Sub(max(*since, r.seen.fit[n], r.seen.stalled)) - r.seen.penance(n, w)
@@ -251,6 +256,20 @@ func (j *judge) lookAtService(n int) {
 			w.violated("I3", "nobody serves %s for %v, and %s could", w.routers[0].config.Instances[n].Name, took, r.name)
 		}
 	}
+}
+
+// halfServed says that a router serves some of the addresses, and that its adverts, which would say
+// so, don't reach another who could serve all of them: he sees that the peer serves, and holds back.
+func (j *judge) halfServed(n int, other *router) bool {
+	w := j.w
+	for v, x := range w.vips {
+		for _, r := range w.routers {
+			if r != other && x.virtual == n && r.kernel.has(v) && r.nics[x.segment].carrier && !w.segments[w.scene.heart()].between(r, other) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // recantMemory is how long a recant counts.
@@ -392,7 +411,7 @@ func (j *judge) mayLeave(r *router, n int, v verdict.Verdict) bool {
 	if r.seen.stopping || lately(r.seen.shaken, memory) || lately(r.seen.stalled, memory) || !r.kernel.sound() || lately(r.kernel.troubled, memory+35*time.Second) {
 		return true
 	}
-	if strangers := j.claimed(); strangers > 1 || strangers == 1 && v.Rule == verdict.MasterYoung {
+	if strangers := j.claimed(); lately(j.strangers, memory) || strangers == 1 && v.Rule == verdict.MasterYoung {
 		return true // several at once look like a router, and one that was always there like the peer
 	}
 	for m := range w.virtuals {

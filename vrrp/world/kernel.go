@@ -151,6 +151,9 @@ func (k *kernel) renew(a node.Renew) {
 				return
 			}
 			e := node.Renewed{Key: a.Key, Took: r.world.now.Sub(begin)}
+			if e.Took >= longChange {
+				k.troubled = r.world.now
+			}
 			for v, x := range r.world.vips {
 				if x.virtual == n && k.owned[v].on {
 					k.put(v, a.Lease)
