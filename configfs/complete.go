@@ -30,8 +30,12 @@ func (d *decoder) complete() {
 // completeVersion settles family and version, and that every advertised address is of that family.
 func (d *decoder) completeVersion(i *draft) {
 	i.Family = 4
-	if !i.given["virtual_ipaddress"] {
+	switch {
+	case !i.given["virtual_ipaddress"]:
 		d.error(i.Pos, "add virtual_ipaddress { ADDRESS/LENGTH dev INTERFACE }", "vrrp_instance %s has no virtual_ipaddress", i.Name)
+	case i.vacant && len(i.Addresses) == 0:
+		d.error(i.Pos, "an advert carries at least one address: write ADDRESS/LENGTH dev INTERFACE into it",
+			"the virtual_ipaddress of vrrp_instance %s is empty", i.Name)
 	}
 	if len(i.Addresses) > 0 && i.Addresses[0].Prefix.Addr().Is6() {
 		i.Family = 6

@@ -57,6 +57,7 @@ func (c *cursor) skip(n int, without string) {
 
 func (d *decoder) advertised(s *statement, i *draft) {
 	i.Addresses = append(i.Addresses, d.addresses(s)...)
+	i.vacant = i.vacant || s.block && len(s.body) == 0
 }
 func (d *decoder) excluded(s *statement, i *draft) {
 	i.Excluded = append(i.Excluded, d.addresses(s)...)

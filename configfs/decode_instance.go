@@ -16,6 +16,7 @@ type draft struct {
 	authPass word
 	source   word
 	lease    word
+	vacant   bool // a virtual_ipaddress without a line was written
 }
 
 // instanceWords are the keywords understood in vrrp_instance.
