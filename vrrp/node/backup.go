@@ -400,8 +400,8 @@ func (n *Node) anyMute(i *instance) bool {
 // claim makes the instance MASTER on a verdict, unless something else forbids.
 func (n *Node) claim(i *instance, v verdict.Verdict) {
 	if at, ok := i.recant.claimAt(n.now); ok && !n.begunAfter(i, at) {
-		if at <= n.now {
-			at = n.now.Add(refill) // the last burst was too early, or more than the budget allowed
+		if at <= n.now || n.inquire(i).starved() {
+			at = max(at, n.now.Add(refill)) // the last burst was too early, or more than the budget allowed
 		}
 		i.doubt.next = min(i.doubt.next, at)
 		n.hold(i, max(at.Sub(n.now), i.skew()))

@@ -122,6 +122,12 @@ func (n *Node) inquiryOf(i *instance) *inquiry {
 	return nil
 }
 
+// starved says that the budget left no question for the last burst, so that
+// another one right away would not learn more.
+func (q *inquiry) starved() bool {
+	return q.burst != nil && q.burst.done && len(q.burst.asks) == 0
+}
+
 // asking says that a burst runs on the port.
 func (n *Node) asking(p *port) bool {
 	for _, q := range n.inquiries {

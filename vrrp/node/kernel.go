@@ -101,8 +101,15 @@ func (n *Node) takeInstalled(e Installed) {
 	if i.cfg.Announce.Delay > 0 {
 		i.mastery.announce2 = stamp{at: n.now.Add(i.cfg.Announce.Delay), ok: true}
 	}
-	if i.cfg.Announce.Refresh > 0 {
-		i.mastery.refresh = stamp{at: n.now.Add(i.cfg.Announce.Delay + i.cfg.Announce.Refresh), ok: true}
+	n.refreshAfter(i, i.cfg.Announce.Delay+i.cfg.Announce.Refresh)
+}
+
+// refreshAfter lets a MASTER announce again after that time and from then on
+// periodically, or never where no period is configured.
+func (n *Node) refreshAfter(i *instance, d time.Duration) {
+	i.mastery.refresh = stamp{}
+	if i.cfg.Announce.Refresh > 0 && i.kernel.installed {
+		i.mastery.refresh.set(n.now.Add(d))
 	}
 }
 

@@ -56,6 +56,9 @@ func (n *Node) reconfigure(i *instance, cfg Instance) {
 	if i.kernel.holding && !same {
 		n.install(i)
 	}
+	if had.Announce.Refresh != cfg.Announce.Refresh {
+		n.refreshAfter(i, cfg.Announce.Refresh)
+	}
 }
 
 // services are the ports that carry a VIP or a route, or are tracked. The
