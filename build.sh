@@ -17,6 +17,7 @@ usage() {
 	  bench [flag...]  how long a takeover takes, over many runs
 	  mutate [NAME...] would the tests notice? small changes of vrrp, vrrp/verdict and vrrp/node, and the deliberate defects
 	  sim [flag...]    simulated worlds on all cores: -for 10m, -seeds N, -seed S, -story FILE; -h lists all
+	  fuzz [flag...]   every fuzz target, or those named behind the flags, one after the other: -for 10m, -keep; -h lists all
 	  check            test, and every static check there is, and known vulnerabilities where they can be looked up
 	END
 }
@@ -161,10 +162,16 @@ simulated() {
 	exec bin/sim "$@"
 }
 
+# fuzzed FLAG... TARGET...: runs the fuzz targets.
+fuzzed() {
+	CGO_ENABLED=0 go build -o bin/fuzz ./service/lab/fuzz
+	exec bin/fuzz "$@"
+}
+
 verb=${1:-build}
 [ $# = 0 ] || shift
 case $verb in
-demo | bench | mutate | sim) ;;
+demo | bench | mutate | sim | fuzz) ;;
 build | test | check) [ $# = 0 ] || { usage >&2; exit 2; } ;;
 -h | --help | help) usage; exit ;;
 *) usage >&2; exit 2 ;;
@@ -177,4 +184,5 @@ check) formatted; compiled; reproduced; vetted; linted; tested; vulnerable ;;
 mutate) mutated "$@" ;;
 demo | bench) laboratory "$verb" "$@" ;;
 sim) simulated "$@" ;;
+fuzz) fuzzed "$@" ;;
 esac

@@ -18,7 +18,11 @@ import (
 // no world would send. After each of them everything is looked at that must always hold (fuzz_vigil_test.go), in the end
 // whether the brain finds its way in a world that is well again, and whether another brain does the same with the same events.
 func FuzzEvents(f *testing.F) {
-	for seed := range uint64(60) {
+	tapes := uint64(60)
+	if testing.Short() {
+		tapes = 10
+	}
+	for seed := range tapes {
 		f.Add(randomTape(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) { newOrdeal(t, b).run() })
