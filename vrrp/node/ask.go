@@ -404,9 +404,6 @@ func (n *Node) served(p *port, t *target, asked pending, mac MAC) {
 	}
 }
 
-// together is how far apart a router's answers on its ports may come.
-const together = time.Second
-
 // meet makes a peer of a stranger that serves on two ports at once: a printer with a
 // wrong address has one, a router that was never met, because it was always BACKUP,
 // has them all. Who answers beside a MASTER that is heard stays what he is.
@@ -418,7 +415,7 @@ func (n *Node) meet(p *port, mac MAC, fresh bool) {
 	p.newcomer = mac
 	p.came.set(n.now)
 	for _, q := range n.ports {
-		if q != p && q.newcomer != (MAC{}) && q.came.within(n.now, together) {
+		if q != p && q.newcomer != (MAC{}) && q.came.within(n.now, answerWindow) {
 			p.addPeer(mac)
 			q.addPeer(q.newcomer)
 		}

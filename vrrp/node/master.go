@@ -38,6 +38,7 @@ type mastery struct {
 	askAt     vrrp.Instant // when the contest asks its full burst
 	asked     bool
 	defended  stamp
+	told      map[verdict.Rule]vrrp.Instant // when a rule was last spoken of
 }
 
 // rivalry is one station that answered or announced one of our VIPs.
@@ -235,14 +236,28 @@ func (n *Node) settleRival(i *instance) {
 	r, s := n.rivalry(i)
 	v := verdict.Settle(r)
 	if v.Rule != i.verdict.Rule {
-		level := Alarm
-		if v.Finding == verdict.None {
-			level = Info
-		}
-		n.note(i, level, "verdict "+v.Finding.String()+" ["+v.Rule.String()+"]: "+v.Why())
+		n.tellRivalry(i, v)
 	}
 	i.verdict = v
 	n.settled(i, v, s)
+}
+
+// tellRivalry says how a rivalry stands. One that lasts goes back and forth between
+// asking and defending several times a second; each is said once in a while.
+func (n *Node) tellRivalry(i *instance, v verdict.Verdict) {
+	m := &i.mastery
+	if at, ok := m.told[v.Rule]; ok && n.now.Sub(at) < unsureFor {
+		return
+	}
+	if m.told == nil {
+		m.told = map[verdict.Rule]vrrp.Instant{}
+	}
+	m.told[v.Rule] = n.now
+	level := Alarm
+	if v.Finding == verdict.None {
+		level = Info
+	}
+	n.note(i, level, "verdict "+v.Finding.String()+" ["+v.Rule.String()+"]: "+v.Why())
 }
 
 // settleDark says what a MASTER goes by whose heartbeat went dark: that nobody

@@ -62,15 +62,23 @@ func (s Scene) skew() time.Duration       { return s.Interval }
 func (s Scene) masterDown() time.Duration { return 3*s.Interval + s.skew() }
 
 // boundBoth is I1's: an interval, a round trip, and the kernel's time. Where adverts are faster
-// than twelve questions a second allow to notice each other, it is a second.
-func (s Scene) boundBoth() time.Duration { return max(s.Interval, time.Second) + 100*time.Millisecond }
+// than twelve questions a second allow to notice each other, it is two seconds.
+func (s Scene) boundBoth() time.Duration {
+	if s.Interval < time.Second {
+		return 2 * time.Second
+	}
+	return s.Interval + 100*time.Millisecond
+}
 
-// boundBoth is that of two routers: plain VRRP on one side of a heartbeat that works one way
-// leaves it to the other, to whom adverts that come in are an exchange for two intervals.
-func (j *judge) boundBoth(x, y *router) time.Duration {
-	d := j.w.scene.boundBoth()
-	if x.plain || y.plain {
-		d += 2 * j.w.scene.Interval
+// boundBoth is that of two routers. The first advert that comes in begins an exchange of two intervals, and if
+// they pass one way only, or are forged, or the other is plain VRRP and heeds nothing else, it decides nothing.
+func (j *judge) boundBoth(n int, x, y *router) time.Duration {
+	w := j.w
+	d := w.scene.boundBoth()
+	hears := func(r *router) bool { return r.seen.heard[n] != 0 && w.now.Sub(r.seen.heard[n]) <= 4*w.scene.Interval }
+	forged := j.hostile > 0 || j.forged != 0 && w.now.Sub(j.forged) <= 4*w.scene.Interval
+	if x.plain || y.plain || forged || hears(x) != hears(y) {
+		d += 3 * w.scene.Interval
 	}
 	return d
 }
@@ -116,7 +124,7 @@ func (j *judge) lookAtAddress(v int) {
 			*since = max(*since, w.segments[w.vips[v].segment].lost[x.number][y.number])
 			took := w.now.Sub(*since)
 			w.result.Worst.Both = max(w.result.Worst.Both, took)
-			if took > j.boundBoth(x, y) {
+			if took > j.boundBoth(w.vips[v].virtual, x, y) {
 				w.violated("I1", "%s and %s both serve %v for %v", x.name, y.name, w.vips[v].prefix.Addr(), took)
 			}
 		}
@@ -140,9 +148,13 @@ func (j *judge) canSettle(v int, x, y *router) bool {
 // questions without a sender makes a segment blind, and a blind segment and a cut cable
 // together cannot be told from a dead peer.
 func (j *judge) canAsk(v int, x, y *router) bool {
-	s := j.w.scene
-	segment := j.w.segments[j.w.vips[v].segment]
-	return segment.hides == 0 || s.Owned || !j.w.vips[v].prefix.Addr().Is4() || j.w.segments[s.heart()].between(x, y)
+	return !j.blind(v) || j.w.segments[j.w.scene.heart()].between(x, y)
+}
+
+// blind says that questions for an address are swallowed.
+func (j *judge) blind(v int) bool {
+	x := j.w.vips[v]
+	return j.w.segments[x.segment].hides > 0 && !j.w.scene.Owned && x.prefix.Addr().Is4()
 }
 
 // contacts counts the segments on which two routers meet over an address. One of three that was
@@ -172,7 +184,7 @@ func (j *judge) meet(v int, x, y *router) bool {
 		}
 		addresses++
 		segment := j.w.segments[other.segment]
-		if !x.kernel.has(o) || !y.kernel.has(o) || !segment.between(x, y) || segment.caching > 0 {
+		if !x.kernel.has(o) || !y.kernel.has(o) || !segment.between(x, y) || segment.caching > 0 || j.blind(o) {
 			return false
 		}
 	}
@@ -182,7 +194,7 @@ func (j *judge) meet(v int, x, y *router) bool {
 // lookAtFitness follows since when a router could serve each virtual router.
 func (j *judge) lookAtFitness(r *router) {
 	for n := range j.w.virtuals {
-		if !j.fit(r, n) {
+		if !j.fit(r, n) || j.none[n] != 0 && j.halfServed(n, r) {
 			r.seen.fit[n] = 0
 		} else if r.seen.fit[n] == 0 {
 			r.seen.fit[n] = j.w.now
@@ -247,7 +259,7 @@ func (j *judge) lookAtService(n int) {
 		*since = w.now
 	}
 	for _, r := range w.routers {
-		if r.seen.fit[n] == 0 || j.halfServed(n, r) {
+		if r.seen.fit[n] == 0 {
 			continue
 		}
 		took := w.now.Sub(max(*since, r.seen.fit[n], r.seen.stalled)) - r.seen.penance(n, w)
@@ -343,7 +355,7 @@ func (j *judge) beforeFrame(r *router, e node.Frame) {
 		if a.Priority == 0 {
 			r.seen.obeyed[n] = 0 // who says goodbye takes back what it said
 		}
-		if a.Priority > 0 && (a.Priority >= i.VRRP.Priority || !i.VRRP.Preempt) && r.state[n] == vrrp.Backup {
+		if a.Priority > 0 && (a.Priority >= i.VRRP.Priority || !i.VRRP.Preempt && a.Priority > 1) && r.state[n] == vrrp.Backup {
 			r.seen.obeyed[n] = j.w.now
 		}
 	}
