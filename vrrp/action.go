@@ -65,7 +65,6 @@ func (w Why) String() string {
 func (w Why) cause() Cause {
 	switch w {
 	case WhyNone:
-		return CauseNone
 	case WhySilence:
 		return CauseSilence
 	case WhyPreempt:

@@ -423,7 +423,10 @@ func electorates() []electorate {
 // TestExploreElection explores each electorate, as far as the flag allows.
 func TestExploreElection(t *testing.T) {
 	limit := *exploreStates
-	if limit == 0 {
+	switch {
+	case limit == 0 && testing.Short():
+		limit = 3_000
+	case limit == 0:
 		limit = 60_000
 	}
 	for _, e := range electorates() {

@@ -149,12 +149,10 @@ func (p Params) validateVersion() error {
 	switch {
 	case p.Family != IPv4 && p.Family != IPv6:
 		return fmt.Errorf("the address family %d is unknown: use IPv4 or IPv6", p.Family)
-	case p.Version != V2 && p.Version != V3:
-		return fmt.Errorf("the protocol version %d is unknown: use 2 or 3", p.Version)
 	case p.Version == V2 && p.Family == IPv6:
 		return errors.New("version 2 has no IPv6: use version 3")
 	}
-	_, err := encodeInterval(p.Version, p.Interval)
+	_, err := encodeInterval(p.Version, p.Interval) // which knows the versions
 	return err
 }
 

@@ -47,7 +47,7 @@ func Receive(p Packet, m Params) (Advert, Check, Remarks) {
 	}
 	switch {
 	case coveredSum(message, p, m) == 0xffff:
-	case m.Version == V3 && m.Family == IPv4 && fold(sum(message)) == 0xffff:
+	case m.Family == IPv4 && fold(sum(message)) == 0xffff: // in version 2 that was the first case
 		remarks |= RemarkPlainChecksum
 	default:
 		return Advert{}, CheckChecksum, 0
@@ -110,7 +110,7 @@ func checkFields(message []byte, m Params) Check {
 		return CheckVRID
 	case m.Version == V2 && AuthType(message[4]) != m.Auth:
 		return CheckAuthType
-	case m.Version == V2 && m.Auth == AuthPass && [authSize]byte(message[len(message)-authSize:]) != m.Password:
+	case m.Auth == AuthPass && [authSize]byte(message[len(message)-authSize:]) != m.Password:
 		return CheckPassword
 	case message[3] == 0:
 		return CheckNoAddresses

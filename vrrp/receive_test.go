@@ -247,6 +247,17 @@ func TestReceiveIPv6WithoutLinkLocal(t *testing.T) {
 	}
 }
 
+// One link-local address is enough to want it first from others.
+func TestReceiveIPv6WithOnlyALinkLocal(t *testing.T) {
+	m := listen6
+	m.Addresses = addrs("fe80::1")
+	global := m
+	global.Addresses = addrs("2001:db8::1")
+	if _, check, _ := Receive(packetFor(t, global), m); check != CheckLinkLocal {
+		t.Errorf("check %v, want %v", check, CheckLinkLocal)
+	}
+}
+
 // A packet with several faults is dropped for the first of them in the documented order.
 func TestReceiveOrder(t *testing.T) {
 	p := packetFor(t, listen2)
@@ -263,6 +274,7 @@ func TestReceiveOrder(t *testing.T) {
 		{func() { p.Payload = p.Payload[:20] }, CheckTruncated},
 		{func() { p.Payload[0] = 0x22 }, CheckType},
 		{func() { p.Payload[0] = 0x32 }, CheckVersion},
+		{func() { p.Payload = p.Payload[:7] }, CheckTruncated},
 		{func() { p.TTL = 64 }, CheckTTL},
 		{func() { p.Src = addr("224.0.0.18") }, CheckSource},
 		{func() { p.Src = addr("fe80::1") }, CheckFamily},

@@ -69,8 +69,12 @@ func TestSlowQuestionsOfANeighbourDoNotOverruleTheJudge(t *testing.T) {
 // Thirty instances on one segment share its budget of questions, and none
 // takes what it could not ask for silence.
 func TestManyInstancesOnOneSegment(t *testing.T) {
+	count := byte(30)
+	if testing.Short() {
+		count = 10
+	}
 	many := func(priority uint8) (c Config) {
-		for k := range byte(30) {
+		for k := range count {
 			i := lone(priority, 0)
 			i.VRRP.VRID = k + 1
 			i.VIPs = []VIP{{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, 10, k + 1}), 24), Port: "p3p1"}}
@@ -79,7 +83,7 @@ func TestManyInstancesOnOneSegment(t *testing.T) {
 		return c
 	}
 	w, a, b := boot(t, many(100), many(50))
-	w.run(time.Duration(seeds(10)) * 30 * time.Second)
+	w.run(time.Duration(seeds(10)) * 30 * time.Second) // half a minute at least
 	moves := len(b.moves)
 	w.cut()
 	w.run(time.Minute)

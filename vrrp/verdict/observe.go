@@ -114,11 +114,9 @@ func (p PortReading) proves() bool {
 
 func crowd(r Readings) Crowd {
 	switch {
-	case !r.Carrier:
-		return CrowdAlone
-	case r.Routers < 0:
+	case r.Carrier && r.Routers < 0:
 		return CrowdUnknown
-	case r.Routers > 1:
+	case r.Carrier && r.Routers > 1:
 		return CrowdSeveral
 	}
 	return CrowdAlone

@@ -153,6 +153,19 @@ func TestObserveWithoutWindow(t *testing.T) {
 	}
 }
 
+// The shortest window is one, and it is one.
+func TestObserveWithTheShortestWindow(t *testing.T) {
+	r := dark()
+	r.Doubt, r.Late = time.Hour, 2
+	for age, want := range map[time.Duration]Voice{1: VoiceServes, 2: VoiceSilent} {
+		r.Served = Age{Known: true, D: age}
+		got := Observe(r, Thresholds{Window: 1})
+		if got.Voice != want || got.Self != SelfLate {
+			t.Errorf("served %v ago and late by %v: %v and %v, want %v and %v", age, r.Late, got.Voice, got.Self, want, SelfLate)
+		}
+	}
+}
+
 func TestObserveCrowd(t *testing.T) {
 	for _, c := range []struct {
 		name    string

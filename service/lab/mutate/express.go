@@ -207,10 +207,10 @@ func (w *walker) constant(e ast.Expr, v types.TypeAndValue) {
 		w.condition(e)
 		return
 	}
-	if !numeric(v.Type) || enumerated(e, v.Type) {
+	if k := v.Value.Kind(); k != constant.Int && k != constant.Float || enumerated(e, v.Type) {
 		return
 	}
-	written, ok := w.written(v.Type, e.Pos())
+	written, ok := w.named(v.Type)
 	if !ok {
 		w.exclude(e, w.context(e), "another number")
 		return
@@ -256,7 +256,7 @@ func stepping(t types.Type) bool {
 // enumerated says that an expression is one of the names of an enumeration: a type of its own with several constants.
 func enumerated(e ast.Expr, t types.Type) bool {
 	n, ok := types.Unalias(t).(*types.Named)
-	if _, literal := e.(*ast.BasicLit); !ok || literal || !stepping(t) {
+	if _, literal := e.(*ast.BasicLit); !ok || literal || !numeric(t) || !stepping(t) {
 		return false
 	}
 	members, scope := 0, n.Obj().Pkg().Scope()

@@ -116,30 +116,3 @@ func (p *program) check(packages []listed) error {
 	p.pkg, err = conf.Check(p.name, p.set, syntax, &p.info)
 	return err
 }
-
-// written says how a type is written at a place, and whether it can be: its package has to be imported there, and
-// nothing local may have taken its name.
-func (p *program) written(t types.Type, at token.Pos) (string, bool) {
-	switch t := types.Unalias(t).(type) {
-	case *types.Basic:
-		return t.Name(), t.Info()&types.IsUntyped == 0 && p.means(t.Name(), at) == types.Universe.Lookup(t.Name())
-	case *types.Named:
-		name, home := t.Obj().Name(), t.Obj().Pkg()
-		if home == p.pkg {
-			return name, p.means(name, at) == t.Obj()
-		}
-		imported, ok := p.means(home.Name(), at).(*types.PkgName)
-		return home.Name() + "." + name, ok && imported.Imported() == home
-	}
-	return "", false
-}
-
-// means is what a name stands for at a place; nil for nothing.
-func (p *program) means(name string, at token.Pos) types.Object {
-	scope := p.pkg.Scope().Innermost(at)
-	if scope == nil {
-		scope = p.pkg.Scope()
-	}
-	_, object := scope.LookupParent(name, at)
-	return object
-}

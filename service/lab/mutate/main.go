@@ -13,7 +13,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"text/tabwriter"
 	"time"
 )
@@ -65,48 +64,54 @@ func run(args []string, out io.Writer) int {
 // report is what was found out about one package.
 type report struct {
 	name      string
-	outcomes  []outcome
+	outcomes  map[outcome]int
 	excluded  int
 	survivors []mutation
 	suite     time.Duration
 	took      time.Duration
 }
 
-// packageMutations tries all mutations of a package and says whether it is as it should be.
+// packageMutations tries all mutations of a package and says whether it is as it should be. Survivors that are not listed
+// are told as they turn up.
 func packageMutations(name string, out io.Writer) (bool, error) {
-	text, err := os.Open(survivors)
+	listed, err := readSurvivors()
 	if err != nil {
 		return false, err
 	}
-	defer text.Close()
-	listed, err := readKnown(text)
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", survivors, err)
-	}
-	r, err := examine(name)
-	if err != nil {
-		return false, err
-	}
-	r.write(out)
-	unlisted, stale := listed.compare(name, r.survivors)
-	for _, m := range unlisted {
-		at, err := filepath.Rel(filepath.Dir(m.at.Filename), m.at.Filename)
-		if err != nil {
-			at = m.at.Filename
+	r, err := examine(name, func(m mutation, done, all int) {
+		if _, ok := listed[name][m.String()]; !ok {
+			fmt.Fprintf(out, "survives, mutation %d of %d, %s:%d:\n%v\n", done, all, filepath.Base(m.at.Filename), m.at.Line, m)
 		}
-		fmt.Fprintf(out, "survives, line %d of %s:\n%v\n", m.at.Line, at, m)
+	})
+	if err != nil {
+		return false, err
 	}
+	unlisted, stale := listed.compare(name, r.survivors)
 	for _, m := range stale {
 		fmt.Fprintf(out, "stale in %s, it survives no more:\n%s\n", survivors, m)
 	}
 	if r.suite > longestSuite {
 		fmt.Fprintf(out, "the tests of %s take %v, more than %v: give them a lighter form under -short\n", name, r.suite, longestSuite)
 	}
+	r.write(out)
 	return len(unlisted) == 0 && r.suite <= longestSuite, nil
 }
 
-// examine tries all mutations of a package.
-func examine(name string) (report, error) {
+func readSurvivors() (known, error) {
+	text, err := os.Open(survivors)
+	if err != nil {
+		return nil, err
+	}
+	defer text.Close()
+	listed, err := readKnown(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", survivors, err)
+	}
+	return listed, nil
+}
+
+// examine tries all mutations of a package and tells of every one that survives.
+func examine(name string, tell func(m mutation, done, all int)) (report, error) {
 	begin := time.Now()
 	p, err := load(name)
 	if err != nil {
@@ -121,26 +126,25 @@ func examine(name string) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	r := report{name: name, outcomes: t.tryAll(), excluded: len(t.excluded), suite: t.suite}
-	for k, m := range t.mutations {
-		if r.outcomes[k] != killed {
+	r := report{name: name, outcomes: map[outcome]int{}, excluded: len(t.excluded), suite: t.suite}
+	done := 0
+	t.tryAll(func(m mutation, o outcome) {
+		done++
+		r.outcomes[o]++
+		if o != killed {
 			r.survivors = append(r.survivors, m)
+			tell(m, done, len(t.mutations))
 		}
-	}
+	})
 	r.took = time.Since(begin)
 	return r, nil
 }
 
-// count is how many mutations had an outcome.
-func (r report) count(o outcome) int {
-	return len(slices.DeleteFunc(slices.Clone(r.outcomes), func(x outcome) bool { return x != o }))
-}
-
 func (r report) write(out io.Writer) {
-	all, dead := len(r.outcomes), r.count(killed)
+	dead, alive := r.outcomes[killed], r.outcomes[survived]+r.outcomes[notReached]
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "package\tmutants\tkilled\tsurvived\tof these unreached\texcluded\tscore\tsuite\tseconds")
-	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%.1f %%\t%.2f s\t%.0f\n", r.name, all, dead, all-dead, r.count(notReached), r.excluded,
-		100*float64(dead)/float64(max(all, 1)), r.suite.Seconds(), r.took.Seconds())
+	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%.1f %%\t%.2f s\t%.0f\n", r.name, dead+alive, dead, alive, r.outcomes[notReached], r.excluded,
+		100*float64(dead)/float64(max(dead+alive, 1)), r.suite.Seconds(), r.took.Seconds())
 	w.Flush()
 }

@@ -24,9 +24,11 @@ func TestSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	became := map[int]outcome{}
+	x.tryAll(func(m mutation, o outcome) { became[m.id] = o })
 	var got strings.Builder
-	for k, o := range x.tryAll() {
-		fmt.Fprintf(&got, "%-11s %v\n", [...]string{killed: "killed", survived: "SURVIVED", notReached: "NOT REACHED"}[o], x.mutations[k])
+	for _, m := range x.mutations {
+		fmt.Fprintf(&got, "%-11s %v\n", [...]string{killed: "killed", survived: "SURVIVED", notReached: "NOT REACHED"}[became[m.id]], m)
 	}
 	for _, m := range x.excluded {
 		fmt.Fprintf(&got, "%-11s %v\n", "excluded", m)

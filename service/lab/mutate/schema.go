@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"go/types"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -32,8 +35,9 @@ func (m mutation) String() string { return m.function + ": " + m.code + ": " + m
 type schema struct {
 	*program
 	mutations []mutation
-	excluded  []mutation // those whose types cannot be written where they stand
+	excluded  []mutation // those of a type that has no name in the package
 	edits     map[string][]edit
+	types     map[string]types.Type // names that types have in the rewritten package, wherever they come from
 }
 
 // edit puts text into a file. Edits come in nested pairs, so that at one place the end of an expression stands before
@@ -47,7 +51,7 @@ type edit struct {
 
 // mutate finds every mutation of a program.
 func mutate(p *program) *schema {
-	s := &schema{program: p, edits: map[string][]edit{}}
+	s := &schema{program: p, edits: map[string][]edit{}, types: map[string]types.Type{}}
 	for _, f := range p.files {
 		w := &walker{schema: s, file: f}
 		for _, d := range f.syntax.Decls {
@@ -72,13 +76,52 @@ func distinguish(list []mutation) {
 
 // texts are the files of the package as they are compiled, by path.
 func (s *schema) texts() map[string]string {
-	texts := map[string]string{
-		s.dir + "/mutant_schema.go": strings.Replace(helpers, "PACKAGE", s.pkg.Name(), 1),
-	}
+	known := strings.NewReplacer("PACKAGE", s.pkg.Name(), "MUTATIONS", strconv.Itoa(len(s.mutations)))
+	texts := map[string]string{s.dir + "/mutant_schema.go": known.Replace(helpers), s.dir + "/mutant_types.go": s.aliases()}
 	for _, f := range s.files {
 		texts[f.path] = apply(string(f.text), s.edits[f.path])
 	}
 	return texts
+}
+
+// named gives a type a name that means it everywhere in the package, whatever a file imports and a function calls its own.
+func (s *schema) named(t types.Type) (string, bool) {
+	switch t := types.Unalias(t).(type) {
+	case *types.Basic:
+		if t.Info()&types.IsUntyped != 0 { // the count of a shift
+			return s.named(types.Typ[types.Int])
+		}
+		s.types["mutant_"+t.Name()] = t
+		return "mutant_" + t.Name(), true
+	case *types.Named:
+		home := t.Obj().Pkg()
+		if t.Obj().Parent() != home.Scope() || t.TypeArgs().Len() > 0 {
+			return "", false
+		}
+		s.types["mutant_"+home.Name()+"_"+t.Obj().Name()] = t
+		return "mutant_" + home.Name() + "_" + t.Obj().Name(), true
+	}
+	return "", false
+}
+
+// aliases is a file that declares the names of types.
+func (s *schema) aliases() string {
+	var imports, declared strings.Builder
+	imported := map[string]bool{}
+	foreign := func(p *types.Package) string {
+		if p == s.pkg {
+			return ""
+		}
+		if !imported[p.Path()] {
+			imported[p.Path()] = true
+			fmt.Fprintf(&imports, "import %q\n", p.Path())
+		}
+		return p.Name()
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.types)) {
+		fmt.Fprintf(&declared, "type %s = %s\n", name, types.TypeString(s.types[name], foreign))
+	}
+	return "package " + s.pkg.Name() + "\n" + imports.String() + declared.String()
 }
 
 // apply puts edits into a text.

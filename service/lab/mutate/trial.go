@@ -22,10 +22,11 @@ import (
 const (
 	// quick is how long a test may take to be among those that are tried first: most mutations fall to them.
 	quick = 100 * time.Millisecond
-	// patience is how many times as long as usual a test may take with a mutation, and grace what is added to it. What
-	// takes longer goes on for ever, or might as well.
-	patience = 10
+	// patience is how many times the usual time on a processor a test may take with a mutation, and grace what is added
+	// to it. What takes longer goes on for ever, or might as well. A process that does nothing at all is given up after idle.
+	patience = 5
 	grace    = 2 * time.Second
+	idle     = 5 * time.Minute
 	// memory is what a test may take; a mutation that makes a loop endless may ask for all there is.
 	memory = 4 << 30
 	// jobs are how many mutations are tried at a time.
@@ -37,20 +38,25 @@ type trial struct {
 	*schema
 	binary string
 	flags  []string
-	suite  time.Duration // all tests, one after the other, without a mutation
+	suite  time.Duration // all tests, one after the other, without a mutation, on a processor
 	tests  []test        // the quickest first
+
+	killers killers
 }
 
 // test is one test of the package: how long it takes, and which mutations it reaches.
 type test struct {
 	name    string
-	took    time.Duration
+	took    time.Duration // on a processor
 	reaches map[int]bool
 }
 
 // prepare compiles the tests into a folder and runs each of them once without a mutation.
 func prepare(s *schema, folder string) (*trial, error) {
-	t := &trial{schema: s, binary: filepath.Join(folder, "tests"), flags: []string{"-test.short", "-test.failfast"}}
+	t := &trial{
+		schema: s, binary: filepath.Join(folder, "tests"), flags: []string{"-test.short", "-test.failfast"},
+		killers: killers{last: map[string][]string{}},
+	}
 	if s.rapid {
 		t.flags = append(t.flags, "-rapid.nofailfile", "-rapid.seed=1", "-rapid.shrinktime=0s")
 	}
@@ -61,11 +67,11 @@ func prepare(s *schema, folder string) (*trial, error) {
 	if out, err := gotool("test", "-c", "-vet=off", "-overlay", overlay, "-o", t.binary, s.dir); err != nil {
 		return nil, fmt.Errorf("%s does not compile with its mutations: %w\n%s", s.name, err, out)
 	}
-	begin := time.Now()
-	if out, err := t.run(time.Minute, nil, "^(Test|Fuzz|Example)"); err != nil {
-		return nil, fmt.Errorf("the tests of %s fail without any mutation: %w\n%s", s.name, err, out)
+	r := t.run(time.Minute, nil, "^(Test|Fuzz|Example)")
+	if r.err != nil {
+		return nil, fmt.Errorf("the tests of %s fail without any mutation: %w\n%s", s.name, r.err, r.said)
 	}
-	t.suite = time.Since(begin)
+	t.suite = r.took
 	return t, t.trace(filepath.Join(folder, "trace"))
 }
 
@@ -99,15 +105,15 @@ func (t *trial) trace(file string) error {
 		return fmt.Errorf("the tests of %s cannot be listed: %w", t.name, err)
 	}
 	for _, name := range strings.Fields(string(list)) {
-		begin := time.Now()
-		if out, err := t.run(time.Minute, []string{"MUTANT_TRACE=" + file}, exactly(name)); err != nil {
-			return fmt.Errorf("%s of %s fails when it runs alone: %w\n%s", name, t.name, err, out)
+		r := t.run(time.Minute, []string{"MUTANT_TRACE=" + file}, exactly(name))
+		if r.err != nil {
+			return fmt.Errorf("%s of %s fails when it runs alone: %w\n%s", name, t.name, r.err, r.said)
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
-		x := test{name: name, took: time.Since(begin), reaches: map[int]bool{}}
+		x := test{name: name, took: r.took, reaches: map[int]bool{}}
 		for _, id := range strings.Fields(string(text)) {
 			number, err := strconv.Atoi(id)
 			if err != nil {
@@ -128,9 +134,16 @@ func exactly(names ...string) string {
 	return "^(" + strings.Join(names, "|") + ")$"
 }
 
-// run runs some of the tests. An error means that one of them failed, or that there was no end to them.
-func (t *trial) run(limit time.Duration, env []string, pattern string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+// result is what became of a run of tests.
+type result struct {
+	said []byte
+	took time.Duration // on a processor, so that a busy machine makes nobody slow
+	err  error         // some test failed, or there was no end to it
+}
+
+// run runs some of the tests, for some time on a processor.
+func (t *trial) run(limit time.Duration, env []string, pattern string) result {
+	ctx, cancel := context.WithTimeout(context.Background(), idle)
 	defer cancel()
 	command := exec.CommandContext(ctx, t.binary, append(slices.Clone(t.flags), "-test.run", pattern)...)
 	command.Dir, command.WaitDelay = t.dir, time.Second
@@ -138,13 +151,25 @@ func (t *trial) run(limit time.Duration, env []string, pattern string) ([]byte, 
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
 	if err := command.Start(); err != nil {
-		return nil, err
+		return result{err: err}
 	}
-	most := unix.Rlimit{Cur: memory, Max: memory}
-	if err := unix.Prlimit(command.Process.Pid, unix.RLIMIT_AS, &most, nil); err != nil && !errors.Is(err, unix.ESRCH) {
-		return nil, errors.Join(err, command.Process.Kill(), command.Wait())
+	limited := errors.Join(
+		restrict(command.Process.Pid, unix.RLIMIT_AS, memory),
+		restrict(command.Process.Pid, unix.RLIMIT_CPU, uint64((limit+time.Second-1)/time.Second)))
+	if limited != nil {
+		return result{err: errors.Join(limited, command.Process.Kill(), command.Wait())}
 	}
-	return out.Bytes(), command.Wait()
+	err := command.Wait()
+	return result{out.Bytes(), command.ProcessState.UserTime() + command.ProcessState.SystemTime(), err}
+}
+
+// restrict limits what a process may take. One that is over already needs no limit.
+func restrict(pid, what int, most uint64) error {
+	err := unix.Prlimit(pid, what, &unix.Rlimit{Cur: most, Max: most}, nil)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return err
 }
 
 // outcome is what became of a mutation.
@@ -156,18 +181,24 @@ const (
 	notReached         // no test reaches it
 )
 
-// try runs the tests that reach a mutation, the quick ones first.
-func (t *trial) try(id int) outcome {
-	var stages [2][]string
-	var took [2]time.Duration
+// try runs the tests that reach a mutation: first those that have killed its neighbours, then the quick ones, then the rest.
+func (t *trial) try(m mutation) outcome {
+	var stages [3][]string
+	var took [3]time.Duration
+	likely := t.killers.of(m.function)
+	reached := false
 	for _, x := range t.tests {
-		if !x.reaches[id] {
+		if !x.reaches[m.id] {
 			continue
 		}
-		stage := 0
-		if x.took > quick {
-			stage = 1
+		stage := 1
+		switch {
+		case slices.Contains(likely, x.name):
+			stage = 0
+		case x.took > quick:
+			stage = 2
 		}
+		reached = true
 		stages[stage] = append(stages[stage], x.name)
 		took[stage] += x.took
 	}
@@ -175,32 +206,67 @@ func (t *trial) try(id int) outcome {
 		if len(names) == 0 {
 			continue
 		}
-		if _, err := t.run(patience*took[k]+grace, []string{"MUTANT=" + strconv.Itoa(id)}, exactly(names...)); err != nil {
+		r := t.run(patience*took[k]+grace, []string{"MUTANT=" + strconv.Itoa(m.id)}, exactly(names...))
+		if r.err != nil {
+			t.killers.add(m.function, r.failed())
 			return killed
 		}
 	}
-	if len(stages[0])+len(stages[1]) == 0 {
-		return notReached
+	if reached {
+		return survived
 	}
-	return survived
+	return notReached
 }
 
-// tryAll tries every mutation; the outcomes are in their order.
-func (t *trial) tryAll() []outcome {
-	outcomes := make([]outcome, len(t.mutations))
-	next := make(chan int)
+// failed is the name of the test that failed; empty if it never came to an end.
+func (r result) failed() string {
+	_, after, _ := strings.Cut(string(r.said), "--- FAIL: ")
+	name, _, _ := strings.Cut(after, " ")
+	name, _, _ = strings.Cut(name, "/")
+	return name
+}
+
+// killers remembers by function which tests killed a mutation last; they are the likeliest to do so again.
+type killers struct {
+	sync.Mutex
+	last map[string][]string
+}
+
+func (k *killers) of(function string) []string {
+	k.Lock()
+	defer k.Unlock()
+	return slices.Clone(k.last[function])
+}
+
+func (k *killers) add(function, name string) {
+	const remembered = 4
+	k.Lock()
+	defer k.Unlock()
+	if name == "" || slices.Contains(k.last[function], name) {
+		return
+	}
+	list := slices.Insert(k.last[function], 0, name)
+	k.last[function] = list[:min(len(list), remembered)]
+}
+
+// tryAll tries every mutation and tells what became of each, in no order, one at a time.
+func (t *trial) tryAll(tell func(mutation, outcome)) {
+	next := make(chan mutation)
 	var workers sync.WaitGroup
+	var telling sync.Mutex
 	for range jobs {
 		workers.Go(func() {
-			for k := range next {
-				outcomes[k] = t.try(t.mutations[k].id)
+			for m := range next {
+				o := t.try(m)
+				telling.Lock()
+				tell(m, o)
+				telling.Unlock()
 			}
 		})
 	}
-	for k := range t.mutations {
-		next <- k
+	for _, m := range t.mutations {
+		next <- m
 	}
 	close(next)
 	workers.Wait()
-	return outcomes
 }

@@ -70,11 +70,14 @@ func Pause(turn uint8) time.Duration {
 // Forgotten is not tested.
 func Forgotten() bool { return !Late(0) }
 
-// Shadowed has a number whose type cannot be written where it stands.
+// Shadowed has a number whose type has lost its name where it stands.
 func Shadowed(list []int) int {
 	int := len(list)
 	return int + 1
 }
+
+// Generic has a number of a type that has no name in the package.
+func Generic[T ~int](x T) T { return x + 1 }
 
 // Endless goes on for ever with one of its mutations.
 func Endless(n uint8) (steps uint8) {

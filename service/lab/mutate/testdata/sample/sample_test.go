@@ -38,5 +38,6 @@ func TestSums(t *testing.T) {
 	check(t, "a sum", Sum([]int{1, -5, 2, 0, 7}), 3)
 	check(t, "a large one", Sum([]int{90, 90}), 100)
 	check(t, "shadowed", Shadowed([]int{1, 1}), 3)
+	check(t, "generic", Generic(2), 3)
 	check(t, "endless", Endless(3), 3)
 }
