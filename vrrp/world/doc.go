@@ -32,6 +32,7 @@
 //   - fault.go, fault_machine.go, fault_network.go, plan.go: the menu of faults, and
 //     which of them come when
 //   - invariant.go: what must hold
-//   - story.go, text.go, phrase.go: a run, and its text that replays
+//   - story.go, text.go, phrase.go, telling.go: a run, its text that replays, and the
+//     transcript of what happened
 //   - shrink.go: the smallest story that still fails
 package world

@@ -69,25 +69,25 @@ var menu = [NumKinds]struct {
 	pull func(*World, Fault) func()
 }{
 	PowerOff:         {"power-off", "{R} loses power for {for}", (*World).powerOff},
-	DyingPorts:       {"dying-ports", "{R} dies port by port within {ms} and stays off until {for} have passed", (*World).dyingPorts},
-	Hang:             {"hang", "{R} hangs with its links up and is reset after {for}", (*World).hang},
-	Panic:            {"panic", "{R} panics and is reset after {for}", (*World).hang},
+	DyingPorts:       {"dying-ports", "{R} dies port by port within {ms}| and stays off until {for} have passed", (*World).dyingPorts},
+	Hang:             {"hang", "{R} hangs with its links up| and is reset after {for}", (*World).hang},
+	Panic:            {"panic", "{R} panics| and is reset after {for}", (*World).hang},
 	Stopped:          {"sigstop", "{R}'s process is stopped for {for}", (*World).sigstop},
 	Suspended:        {"suspend", "{R} is suspended for {for}", (*World).suspend},
-	Killed:           {"sigkill", "{R}'s process is killed and starts again after {for}", (*World).sigkill},
-	Restarted:        {"restart", "{R}'s process is told to stop and starts again after {for}", (*World).restart},
+	Killed:           {"sigkill", "{R}'s process is killed| and starts again after {for}", (*World).sigkill},
+	Restarted:        {"restart", "{R}'s process is told to stop| and starts again after {for}", (*World).restart},
 	Busy:             {"busy", "{R}'s process runs up to {ms} late again and again for {for}", (*World).busy},
 	CableCut:         {"cable-cut", "the cable of p4p1 is cut for {for}", (*World).cableCut},
-	CableFlap:        {"cable-flap", "the cable of p4p1 flaps {n} times within {for}", (*World).cableFlap},
+	CableFlap:        {"cable-flap", "the cable of p4p1 flaps {n} times| within {for}", (*World).cableFlap},
 	OneWay:           {"one-way", "frames from {R} to {to} are lost on {S} for {for}", (*World).oneWay},
 	OneWayHeartbeat:  {"one-way-heartbeat", "frames from {R} to {to} are lost on the heartbeat for {for}", (*World).oneWayHeartbeat},
 	AdminDown:        {"admin-down", "{R} {P} is set down for {for}", (*World).adminDown},
 	NICGone:          {"nic-gone", "{R} {P} vanishes for {for}", (*World).nicGone},
 	Unplugged:        {"unplugged", "{R} {P} is unplugged for {for}", (*World).unplugged},
 	EventLoss:        {"event-loss", "{R} misses what the kernel tells of links for {for}", (*World).eventLoss},
-	SwitchReboot:     {"switch-reboot", "the switch of {S} reboots: off for {for} and mute for {s} more", (*World).switchReboot},
-	SwitchDead:       {"switch-dead", "the switch of {S} is dead for {for} and mute for {s} more", (*World).switchReboot},
-	LANSplit:         {"lan-split", "{S} is split: {island} apart for {for}", (*World).lanSplit},
+	SwitchReboot:     {"switch-reboot", "the switch of {S} reboots|: off for {for} and mute for {s} more", (*World).switchReboot},
+	SwitchDead:       {"switch-dead", "the switch of {S} is dead| for {for} and mute for {s} more", (*World).switchReboot},
+	LANSplit:         {"lan-split", "{S} is split: {island} apart| for {for}", (*World).lanSplit},
 	Isolation:        {"isolation", "{S} carries nothing between routers for {for}", (*World).isolation},
 	SpanningTree:     {"spanning-tree", "the switch does not forward for {R} {P} for {for}", (*World).spanningTree},
 	WitnessDead:      {"witness-dead", "the gateway of {S} answers nobody for {for}", (*World).witnessDead},
@@ -101,7 +101,7 @@ var menu = [NumKinds]struct {
 	FrameDouble:      {"frame-double", "{n}% of all frames come twice for {for}", (*World).frameDouble},
 	FrameLate:        {"frame-late", "an eighth of all frames are up to {ms} late for {for}", (*World).frameLate},
 	FrameCorrupt:     {"frame-corrupt", "{n}% of all adverts are corrupted for {for}", (*World).frameCorrupt},
-	HostileAdverts:   {"hostile-adverts", "somebody forges {n} adverts to {R} within {for}", (*World).hostileAdverts},
+	HostileAdverts:   {"hostile-adverts", "somebody forges {n} adverts to {R}| within {for}", (*World).hostileAdverts},
 	StorageFails:     {"storage-fails", "{R}'s storage fails for {for}", (*World).storageFails},
 	StorageSlow:      {"storage-slow", "{R}'s storage is slow for {for}", (*World).storageSlow},
 	Reloaded:         {"reload", "{R} reloads its configuration", (*World).reload},
@@ -128,7 +128,7 @@ type pulled struct {
 // inject lets a fault begin, and plans its end.
 func (w *World) inject(f Fault) {
 	w.result.Episodes[f.Kind]++
-	w.say("FAULT %s", f)
+	w.say(">>> %s", f)
 	p := &pulled{fault: f}
 	p.undo = menu[f.Kind].pull(w, f)
 	w.relink()
@@ -153,7 +153,7 @@ func (w *World) end(p *pulled) {
 			break
 		}
 	}
-	w.say("over  %s", p.fault.subject())
+	w.say("<<< over: %s", p.fault.subject())
 	undo()
 	w.relink()
 	w.judge.look()
@@ -161,7 +161,7 @@ func (w *World) end(p *pulled) {
 
 // heal ends everything that is not over.
 func (w *World) heal() {
-	w.say("HEAL  everything that still lasts is over")
+	w.say("=== everything heals")
 	for len(w.active) > 0 {
 		w.end(w.active[0])
 	}

@@ -169,7 +169,7 @@ func (k *kernel) put(v int, lease time.Duration) {
 	w := k.router.world
 	o := &k.owned[v]
 	if !o.on {
-		w.say("%s has %v", k.router.name, w.vips[v].prefix.Addr())
+		w.sayAlso(k.router.name+" has", w.vips[v].prefix.Addr())
 	}
 	o.on, o.until = true, 0
 	o.turn++
@@ -224,7 +224,7 @@ func (k *kernel) drop(v int) {
 	}
 	o.on = false
 	o.turn++
-	k.router.world.say("%s lets go of %v", k.router.name, k.router.world.vips[v].prefix.Addr())
+	k.router.world.sayAlso(k.router.name+" lets go of", k.router.world.vips[v].prefix.Addr())
 }
 
 // sweep drops everything, as a new process does with what it finds.

@@ -30,10 +30,10 @@ func newLab(t *testing.T, scene string) *lab {
 		t.Fatal(err)
 	}
 	l := &lab{World: newWorld(s), t: t}
-	l.tell = true
+	l.transcript.wanted = true
 	t.Cleanup(func() {
 		if t.Failed() {
-			for _, line := range l.transcript[max(len(l.transcript)-20, 0):] {
+			for _, line := range l.transcript.lines[max(len(l.transcript.lines)-20, 0):] {
 				t.Log(line)
 			}
 		}

@@ -10,7 +10,8 @@ import (
 
 // How a fault is told. A phrase of the menu is words, some of which are holders for what
 // the fault is about; formatting fills them in, parsing reads them back. What a phrase does
-// not mention means nothing to its kind and is zero.
+// not mention means nothing to its kind and is zero. A bar ends what is told when the fault
+// is over.
 //
 //	{R} {to}   a router, and another
 //	{P}        a port
@@ -22,21 +23,28 @@ import (
 
 var segmentNames = [numSegments]string{"crossover", "lan10", "lan20", "wan"}
 
+// phraseOf is the phrase of a kind, in words.
+func phraseOf(k Kind) []string { return strings.Fields(strings.Replace(menu[k].told, "|", "", 1)) }
+
 // String is the fault as a story tells it, without its time.
-func (f Fault) String() string {
-	words := strings.Fields(menu[f.Kind].told)
+func (f Fault) String() string { return f.fill(phraseOf(f.Kind)) }
+
+// subject is what is told of it when it is over.
+func (f Fault) subject() string {
+	subject, _, barred := strings.Cut(menu[f.Kind].told, "|")
+	if !barred {
+		subject = strings.TrimSuffix(subject, " for {for}")
+	}
+	return f.fill(strings.Fields(subject))
+}
+
+func (f Fault) fill(words []string) string {
 	for k, word := range words {
 		if holder, before, after, ok := holderOf(word); ok {
 			words[k] = before + f.show(holder) + after
 		}
 	}
 	return strings.Join(words, " ")
-}
-
-// subject is what it says without how long.
-func (f Fault) subject() string {
-	s, _, _ := strings.Cut(f.String(), " for "+text(f.For))
-	return s
 }
 
 // holderOf takes a word of a phrase apart, if there is a holder in it.
@@ -135,7 +143,7 @@ func times(word string, unit time.Duration) (int, bool) {
 // canonical is the fault with nothing but what its phrase mentions.
 func (f Fault) canonical() Fault {
 	c := Fault{At: f.At, Kind: f.Kind}
-	for _, word := range strings.Fields(menu[f.Kind].told) {
+	for _, word := range phraseOf(f.Kind) {
 		holder, _, _, _ := holderOf(word)
 		switch holder {
 		case "R":
@@ -174,10 +182,10 @@ func parseFault(line string) (Fault, error) {
 // where the first does not.
 func readPhrase(kind Kind, words []string) (f Fault, fits int, expected string) {
 	f.Kind = kind
-	phrase := strings.Fields(menu[kind].told)
+	phrase := phraseOf(kind)
 	complain := func(format string, args ...any) {
 		if expected == "" {
-			expected = fmt.Sprintf(format, args...) + fmt.Sprintf(" as in %q", menu[kind].told)
+			expected = fmt.Sprintf(format, args...) + fmt.Sprintf(" as in %q", strings.Join(phrase, " "))
 		}
 	}
 	for k, word := range phrase[:min(len(phrase), len(words))] {

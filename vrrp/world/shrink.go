@@ -5,8 +5,11 @@ import (
 	"time"
 )
 
-// maxReplays is how many stories Shrink plays at most.
-const maxReplays = 3000
+// What Shrink spends at most: stories that it plays, and events in them.
+const (
+	maxReplays = 3000
+	maxEvents  = 10_000_000
+)
 
 // Shrink looks for a smaller story that violates the same invariant: fewer rounds and
 // faults, a plainer scene, shorter and rounder times. A story that holds comes back as it
@@ -15,17 +18,17 @@ const maxReplays = 3000
 // What a fault does depends on luck, and luck on everything before it. So a smaller story
 // that holds is tried with a few other seeds before it is given up.
 func Shrink(s Story) Story {
-	return shrink(s, func(s Story) *Violation { return s.play(false).Violation })
+	return shrink(s, func(s Story) Result { return s.play(false) })
 }
 
-func shrink(s Story, play func(Story) *Violation) Story {
-	first := play(s)
+func shrink(s Story, play func(Story) Result) Story {
+	first := play(s).Violation
 	if first == nil {
 		return s
 	}
 	sh := shrinker{best: s.clone(), play: play, invariant: first.Invariant}
 	sh.truncate(first.At)
-	for before := (Story{}); !before.equal(sh.best) && sh.replays < maxReplays; {
+	for before := (Story{}); !before.equal(sh.best) && !sh.spent(); {
 		before = sh.best.clone()
 		sh.rounds()
 		sh.faults()
@@ -38,10 +41,13 @@ func shrink(s Story, play func(Story) *Violation) Story {
 // shrinker holds the smallest story that fails as the first one did.
 type shrinker struct {
 	best      Story
-	play      func(Story) *Violation
+	play      func(Story) Result
 	invariant string
 	replays   int
+	events    uint64
 }
+
+func (sh *shrinker) spent() bool { return sh.replays >= maxReplays || sh.events >= maxEvents }
 
 func (s Story) clone() Story {
 	c := Story{Scene: s.Scene, Plan: slices.Clone(s.Plan)}
@@ -70,15 +76,17 @@ func (sh *shrinker) try(change func(*Story)) bool {
 	}
 	seed := s.Scene.Seed
 	for k := range uint64(otherSeeds) {
-		if sh.replays >= maxReplays {
+		if sh.spent() {
 			return false
 		}
 		s.Scene.Seed = seed
 		if k > 0 {
 			s.Scene.Seed = k - 1
 		}
+		r := sh.play(s)
 		sh.replays++
-		if v := sh.play(s); v != nil && v.Invariant == sh.invariant {
+		sh.events += r.Events
+		if v := r.Violation; v != nil && v.Invariant == sh.invariant {
 			sh.best = s
 			sh.truncate(v.At)
 			return true

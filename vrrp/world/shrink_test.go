@@ -8,7 +8,7 @@ import (
 
 // failing plays no world: a story fails where it has a power loss of B for longer than a second and, at
 // any later time, a reload of A.
-func failing(s Story) *Violation {
+func failing(s Story) (r Result) {
 	dark := false
 	for _, round := range s.Plan {
 		for _, f := range round.Faults {
@@ -16,11 +16,12 @@ func failing(s Story) *Violation {
 			case f.Kind == PowerOff && f.Router == 1 && f.For > time.Second:
 				dark = true
 			case f.Kind == Reloaded && f.Router == 0 && dark:
-				return &Violation{Invariant: "I1", At: f.At}
+				r.Violation = &Violation{Invariant: "I1", At: f.At}
+				return r
 			}
 		}
 	}
-	return nil
+	return r
 }
 
 // TestShrink wants of any story that fails nothing but what makes it fail, in the plainest of scenes.
@@ -28,12 +29,12 @@ func TestShrink(t *testing.T) {
 	found := 0
 	for seed := range uint64(3000) {
 		s := StoryOf(seed)
-		if failing(s) == nil {
+		if failing(s).Violation == nil {
 			continue
 		}
 		found++
 		small := shrink(s, failing)
-		if failing(small) == nil {
+		if failing(small).Violation == nil {
 			t.Fatalf("seed %d: shrunk to what does not fail:\n%s", seed, small)
 		}
 		want := defaultScene()
@@ -64,23 +65,25 @@ func TestShrink(t *testing.T) {
 
 func TestShrinkLeavesWhatHolds(t *testing.T) {
 	s := StoryOf(1)
-	if got := shrink(s, func(Story) *Violation { return nil }); !got.equal(s) {
+	if got := shrink(s, func(Story) Result { return Result{} }); !got.equal(s) {
 		t.Errorf("a story that holds was changed to\n%s", got)
 	}
 }
 
 // TestShrinkGivesUp bounds the work where every story fails only sometimes.
 func TestShrinkGivesUp(t *testing.T) {
-	played := 0
-	shrink(StoryOf(1), func(s Story) *Violation {
-		played++
-		if played%50 != 1 {
-			return nil
+	for _, c := range []struct{ events, most int }{{0, maxReplays}, {100_000, maxEvents / 100_000}} {
+		played := 0
+		shrink(StoryOf(1), func(s Story) (r Result) {
+			r.Events = uint64(c.events)
+			if played++; played%50 == 1 {
+				r.Violation = &Violation{Invariant: "I1", At: time.Hour}
+			}
+			return r
+		})
+		if played > c.most+1 {
+			t.Errorf("played %d stories of %d events, want %d at most", played, c.events, c.most)
 		}
-		return &Violation{Invariant: "I1", At: time.Hour}
-	})
-	if played > maxReplays+1 {
-		t.Errorf("played %d stories, want %d at most", played, maxReplays)
 	}
 }
 

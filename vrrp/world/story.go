@@ -17,7 +17,8 @@ func (s Story) Tell() Result { return s.play(true) }
 // play lets everything happen.
 func (s Story) play(tell bool) Result {
 	w := newWorld(s.Scene)
-	w.tell = tell
+	w.transcript.wanted = tell
+	w.introduce()
 	for _, r := range w.routers {
 		r.start()
 		if !s.Scene.Equal {
@@ -29,7 +30,7 @@ func (s Story) play(tell bool) Result {
 		w.round(round)
 	}
 	w.result.Simulated = w.elapsed()
-	w.result.Transcript = w.transcript
+	w.result.Transcript = w.transcript.lines
 	return w.result
 }
 

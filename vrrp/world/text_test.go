@@ -2,6 +2,7 @@ package world
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -96,5 +97,40 @@ func TestReplayKeepsTheHead(t *testing.T) {
 	second, _, err := Replay(first)
 	if err != nil || second != first {
 		t.Errorf("a second replay differs: %v\n%s\nfirst\n%s", err, second, first)
+	}
+}
+
+// TestSubjects wants what is told of a fault that is over to say nothing of how long.
+func TestSubjects(t *testing.T) {
+	for kind := range NumKinds {
+		f := Fault{Kind: kind, For: 123456789}
+		if s := f.subject(); strings.Contains(s, text(f.For)) || strings.ContainsAny(s, "|{}") || !strings.HasPrefix(f.String(), s) {
+			t.Errorf("%s is over: %q of %q", kind, s, f)
+		}
+	}
+}
+
+// TestTranscript wants long lines broken, and what happens together told together.
+func TestTranscript(t *testing.T) {
+	w := newWorld(defaultScene())
+	w.say("nobody wants to know")
+	w.transcript.wanted = true
+	w.say("%s", strings.Repeat("word ", 40))
+	w.sayAlso("A has", 1)
+	w.sayAlso("A has", 2)
+	w.sayAlso("B has", 3)
+	w.say("%s", strings.Repeat("x", 200))
+	w.sayAlso("B has", 4)
+	want := []string{
+		"    0.000000  " + strings.TrimSpace(strings.Repeat("word ", 19)),
+		lineIndent + strings.TrimSpace(strings.Repeat("word ", 18)),
+		lineIndent + "word word word",
+		"    0.000000  A has 1, 2",
+		"    0.000000  B has 3",
+		"    0.000000  " + strings.Repeat("x", 200),
+		"    0.000000  B has 4",
+	}
+	if !slices.Equal(w.transcript.lines, want) {
+		t.Errorf("told\n%s\nwant\n%s", strings.Join(w.transcript.lines, "\n"), strings.Join(want, "\n"))
 	}
 }

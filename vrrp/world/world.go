@@ -3,7 +3,6 @@ package world
 import (
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"standfast/vrrp"
@@ -29,8 +28,7 @@ type World struct {
 	judge   judge
 	result  Result
 
-	tell       bool // keep a transcript
-	transcript []string
+	transcript transcript
 }
 
 // weather is what happens to frames everywhere.
@@ -119,18 +117,6 @@ func (w *World) run(until vrrp.Instant) {
 
 // elapsed is the time since the beginning.
 func (w *World) elapsed() time.Duration { return w.now.Sub(epoch) }
-
-// say adds a line to the transcript.
-func (w *World) say(format string, args ...any) {
-	if !w.tell {
-		return
-	}
-	line := fmt.Sprintf("%12s  ", stampText(w.elapsed())) + fmt.Sprintf(format, args...)
-	w.transcript = append(w.transcript, strings.TrimRight(line, " "))
-}
-
-// stampText is a time with microseconds, so that texts line up.
-func stampText(d time.Duration) string { return fmt.Sprintf("%.6f", d.Seconds()) }
 
 // violated records the first invariant that does not hold.
 func (w *World) violated(invariant, format string, args ...any) {
