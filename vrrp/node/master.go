@@ -16,7 +16,10 @@ const (
 	// recantMemory is how long a recant makes the next one wait longer.
 	recantMemory = time.Minute
 	recantMax    = 30 * time.Second
-	maxRivals    = 8
+	// rivalPause is the shortest time between two questions of a MASTER for one
+	// that serves as well: a third of the budget.
+	rivalPause = time.Second / 4
+	maxRivals  = 8
 )
 
 // mastery is what a MASTER keeps of its own service and of a rival's.
@@ -124,17 +127,16 @@ func (n *Node) masterDoubts(i *instance) bool {
 }
 
 // askForRivals puts one question for one VIP on each serving port. A witness is
-// asked beside it until one has answered, which is what makes a MASTER old.
+// asked beside it until one has answered, which is what makes a MASTER old. Where
+// adverts are fast the budget is left to those that want to claim.
 func (n *Node) askForRivals(i *instance) {
 	m := &i.mastery
-	pause := max(i.interval()/4, time.Second/budgetPerSecond)
+	pause := max(i.interval()/4, rivalPause)
 	turn := int(n.now.Sub(m.since) / pause)
-	old := true
 	for _, s := range i.serving {
 		if s.vips == 0 || !s.port.up() {
 			continue
 		}
-		old = old && n.youth(i, s) == verdict.YouthOld
 		t := n.pickVIP(i, s.port, turn)
 		n.question(s.port, t, broadcast, true)
 		if s.witnessed.ok {
@@ -143,9 +145,6 @@ func (n *Node) askForRivals(i *instance) {
 		for _, w := range s.port.bestWitnesses(t.addr.Is6(), broadcast, n.now, 1) {
 			n.question(s.port, w, broadcast, false)
 		}
-	}
-	if old {
-		pause = max(pause, time.Second/4)
 	}
 	m.nextAsk = n.now.Add(pause)
 }

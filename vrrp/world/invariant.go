@@ -62,10 +62,10 @@ func (s Scene) skew() time.Duration       { return s.Interval }
 func (s Scene) masterDown() time.Duration { return 3*s.Interval + s.skew() }
 
 // boundBoth is I1's: an interval, a round trip, and the kernel's time. Where adverts are faster
-// than twelve questions a second allow to notice each other, it is two seconds.
+// than twelve questions a second allow to notice each other, it is three seconds.
 func (s Scene) boundBoth() time.Duration {
 	if s.Interval < time.Second {
-		return 2 * time.Second
+		return 3 * time.Second
 	}
 	return s.Interval + 100*time.Millisecond
 }
@@ -379,7 +379,10 @@ func (j *judge) stepped(r *router, e node.Event, actions []node.Action) {
 // moved looks at a transition: I2, I4 and I7.
 func (j *judge) moved(r *router, n int, t node.Transition) {
 	w := j.w
-	if t.From == vrrp.Backup || t.From == vrrp.Master {
+	switch {
+	case t.From == vrrp.Fault:
+		j.moves[n] = 0 // another fault has healed
+	case t.From == vrrp.Backup || t.From == vrrp.Master:
 		j.moves[n]++
 		if j.calm {
 			w.violated("I4", "%s moves %s from %s to %s after all was calm", r.name, t.Name, t.From, t.To)
