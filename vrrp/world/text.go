@@ -32,15 +32,15 @@ func defaultScene() Scene {
 
 var priorNames = []string{"serve", "yield", "incumbent"}
 
-// setting is one word of a scene line. A flag is written as its name alone.
+// setting is one word of a scene line. A toggle is written as its name alone.
 type setting struct {
 	name  string
 	show  func(Scene) string
 	read  func(*Scene, string) bool
-	wants string // what is read; empty: it is a flag
+	wants string // what is read; empty: it is a toggle
 }
 
-func flag(name string, of func(*Scene) *bool) setting {
+func toggle(name string, of func(*Scene) *bool) setting {
 	return setting{
 		name: name,
 		show: func(s Scene) string { return strconv.FormatBool(*of(&s)) },
@@ -83,12 +83,12 @@ func settings() []setting {
 		word("b", peerNames[:], func(s *Scene) *Peer { return &s.Peer }),
 		{"advert_int", func(s Scene) string { return text(s.Interval) }, readInterval, "a duration such as 100ms"},
 		number("version", 2, 3, func(s *Scene) *int { return &s.Version }),
-		flag("nopreempt", func(s *Scene) *bool { return &s.Nopreempt }),
-		flag("equal", func(s *Scene) *bool { return &s.Equal }),
-		flag("owned", func(s *Scene) *bool { return &s.Owned }),
-		flag("switched", func(s *Scene) *bool { return &s.Switched }),
-		flag("fibre", func(s *Scene) *bool { return &s.Fibre }),
-		flag("take", func(s *Scene) *bool { return &s.Take }),
+		toggle("nopreempt", func(s *Scene) *bool { return &s.Nopreempt }),
+		toggle("equal", func(s *Scene) *bool { return &s.Equal }),
+		toggle("owned", func(s *Scene) *bool { return &s.Owned }),
+		toggle("switched", func(s *Scene) *bool { return &s.Switched }),
+		toggle("fibre", func(s *Scene) *bool { return &s.Fibre }),
+		toggle("take", func(s *Scene) *bool { return &s.Take }),
 		word("fault_prior", priorNames, func(s *Scene) *int { return &s.Prior }),
 		{"loss", func(s Scene) string { return strconv.FormatFloat(s.Loss, 'g', -1, 64) }, readLoss, "a share from 0 up to 1, without 1"},
 	}
