@@ -428,6 +428,9 @@ func TestExploreElection(t *testing.T) {
 		limit = 3_000
 	case limit == 0:
 		limit = 60_000
+		if testing.Short() {
+			limit = 5_000
+		}
 	}
 	for _, e := range electorates() {
 		t.Run(e.name, func(t *testing.T) {
