@@ -47,7 +47,7 @@ func (m *Machine) dismiss(now Instant) {
 		return
 	}
 	m.lower = mark{}
-	m.arm(farewell, now.Add(m.skew()))
+	m.arm(farewell, now.Add(m.Skew()))
 }
 
 // mustObey reports whether an advert of that priority, not 0, keeps this router a
@@ -73,7 +73,7 @@ func (m *Machine) obey(now Instant, a Advert, from netip.Addr) {
 	m.leader = leader{addr: plain(from), priority: a.Priority, heard: mark{at: now, set: true}}
 	m.learned = a.Interval
 	m.lower = mark{}
-	m.arm(silence, now.Add(m.masterDown()))
+	m.arm(silence, now.Add(m.MasterDown()))
 }
 
 func (m *Machine) backupExpired(now Instant) []Action {
@@ -92,7 +92,7 @@ func (m *Machine) occasion(now Instant) Why {
 	switch {
 	case m.timer.kind == farewell && !m.lower.set:
 		return WhyGoodbye
-	case m.lower.set && now.Sub(m.lower.at) <= m.masterDown():
+	case m.lower.set && now.Sub(m.lower.at) <= m.MasterDown():
 		return WhyPreempt
 	}
 	return WhySilence
@@ -113,19 +113,19 @@ func (m *Machine) backupRuled(now Instant, e Ruled) []Action {
 // backupReprioritized moves a running timer that contains a skew by the difference of
 // the skews, so that tracking changes the order of the BACKUPs and not their patience.
 func (m *Machine) backupReprioritized(priority uint8) {
-	before := m.skew()
+	before := m.Skew()
 	m.reweigh(priority)
 	if m.timer.kind == silence || m.timer.kind == farewell {
-		m.timer.at = m.timer.at.Add(m.skew() - before)
+		m.timer.at = m.timer.at.Add(m.Skew() - before)
 	}
 }
 
 // backupReconfigured keeps a timer whose length did not change, and else waits for a
 // full new interval: elapsed time says nothing about an interval it was not counted in.
 func (m *Machine) backupReconfigured(now Instant, p Params) {
-	before := m.masterDown()
+	before := m.MasterDown()
 	m.adopt(p)
-	if m.timer.kind == silence && m.masterDown() != before {
-		m.arm(silence, now.Add(m.masterDown()))
+	if m.timer.kind == silence && m.MasterDown() != before {
+		m.arm(silence, now.Add(m.MasterDown()))
 	}
 }

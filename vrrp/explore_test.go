@@ -107,7 +107,7 @@ func (e electorate) source(who int) netip.Addr {
 func (e electorate) bounds() (two, none, settled int) {
 	longest := 0
 	for _, p := range e.params {
-		down := masterDown(p, p.Priority, p.Interval) + p.Patience + p.PreemptDelay
+		down := masterDown(&p, p.Priority, p.Interval) + p.Patience + p.PreemptDelay
 		longest = max(longest, int(down/quarter))
 	}
 	interval := int(e.params[0].Interval / quarter)
@@ -257,7 +257,7 @@ func (e electorate) key(t *testing.T, c contest) contestKey {
 	}
 	for i := range c.machines {
 		m := &c.machines[i]
-		x := machineKey{state: m.state, priority: m.priority, timer: m.timer.kind, why: m.timer.why, md: int8(m.masterDown() / quarter), lower: 1, delay: -1}
+		x := machineKey{state: m.state, priority: m.priority, timer: m.timer.kind, why: m.timer.why, md: int8(m.MasterDown() / quarter), lower: 1, delay: -1}
 		if m.timer.kind != idle {
 			x.due = away(m.timer.at)
 		}

@@ -139,9 +139,9 @@ func (m *Machine) Status() Status {
 		Master:         m.leader.addr,
 		MasterPriority: m.leader.priority,
 		LastHeard:      m.leader.heard.at,
-		MasterInterval: m.masterInterval(),
-		Skew:           m.skew(),
-		MasterDown:     m.masterDown(),
+		MasterInterval: m.MasterInterval(),
+		Skew:           m.Skew(),
+		MasterDown:     m.MasterDown(),
 		Consulting:     m.timer.kind == consulting,
 	}
 }
@@ -167,7 +167,7 @@ func (m *Machine) leave(now Instant, to State, cause Cause) []Action {
 // enterBackup becomes BACKUP and bears silence for a full master-down interval.
 func (m *Machine) enterBackup(now Instant, cause Cause) []Action {
 	entered := m.enter(now, Backup, cause)
-	m.arm(silence, now.Add(m.masterDown()))
+	m.arm(silence, now.Add(m.MasterDown()))
 	return []Action{entered}
 }
 
@@ -196,7 +196,7 @@ func (m *Machine) hold(now Instant, d time.Duration) {
 		m.arm(held, now.Add(d))
 		return
 	}
-	m.arm(silence, now.Add(m.masterDown()))
+	m.arm(silence, now.Add(m.MasterDown()))
 }
 
 // due reports whether the timer has run out.
@@ -240,18 +240,23 @@ func (m *Machine) readdress(a netip.Addr) {
 // plain removes what does not belong to an address on the wire.
 func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
-// masterInterval returns the interval that skew and master-down interval count in.
-func (m *Machine) masterInterval() time.Duration {
+// State is that of [Machine.Status], for those who ask often.
+func (m *Machine) State() State { return m.state }
+
+// MasterInterval is that of [Machine.Status]: skew and master-down interval count in it.
+func (m *Machine) MasterInterval() time.Duration {
 	if m.params.Version == V2 || m.learned == 0 {
 		return m.params.Interval
 	}
 	return m.learned
 }
 
-func (m *Machine) skew() time.Duration {
-	return skew(m.params.Version, m.priority, m.masterInterval())
+// Skew is that of [Machine.Status].
+func (m *Machine) Skew() time.Duration {
+	return skew(m.params.Version, m.priority, m.MasterInterval())
 }
 
-func (m *Machine) masterDown() time.Duration {
-	return masterDown(m.params, m.priority, m.masterInterval())
+// MasterDown is that of [Machine.Status].
+func (m *Machine) MasterDown() time.Duration {
+	return masterDown(&m.params, m.priority, m.MasterInterval())
 }

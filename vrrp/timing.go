@@ -51,6 +51,6 @@ func skew(v Version, priority uint8, masterInterval time.Duration) time.Duration
 
 // masterDown returns how long a BACKUP of that priority bears silence
 // (Master_Down_Interval in RFC 3768, Active_Down_Interval in RFC 9568).
-func masterDown(p Params, priority uint8, masterInterval time.Duration) time.Duration {
+func masterDown(p *Params, priority uint8, masterInterval time.Duration) time.Duration {
 	return time.Duration(p.downAdverts())*masterInterval + skew(p.Version, priority, masterInterval)
 }

@@ -83,7 +83,7 @@ func TestSkewAndMasterDown(t *testing.T) {
 				t.Errorf("skew %v, want %v", got, tt.skew)
 			}
 			p := Params{Version: tt.version, DownAdverts: tt.adverts, Interval: time.Hour}
-			if got := masterDown(p, tt.priority, tt.interval); got != tt.down {
+			if got := masterDown(&p, tt.priority, tt.interval); got != tt.down {
 				t.Errorf("master-down %v, want %v", got, tt.down)
 			}
 		})

@@ -75,11 +75,11 @@ type consult struct {
 	until vrrp.Instant
 }
 
-func (i *instance) state() vrrp.State       { return i.machine.Status().State }
-func (i *instance) interval() time.Duration { return i.machine.Status().MasterInterval }
-func (i *instance) skew() time.Duration     { return i.machine.Status().Skew }
+func (i *instance) state() vrrp.State       { return i.machine.State() }
+func (i *instance) interval() time.Duration { return i.machine.MasterInterval() }
+func (i *instance) skew() time.Duration     { return i.machine.Skew() }
 func (i *instance) masterDown() time.Duration {
-	return i.machine.Status().MasterDown
+	return i.machine.MasterDown()
 }
 
 // window is the doubt window: a silence longer than this raises a doubt, and a

@@ -197,7 +197,7 @@ func (n *Node) late(i *instance, late time.Duration) {
 		i.doubt.late = late
 		i.doubt.lateAt = n.now
 	}
-	if i.machine.Status().State != vrrp.Master {
+	if i.state() != vrrp.Master {
 		return
 	}
 	switch {
