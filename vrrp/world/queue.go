@@ -10,26 +10,30 @@ type event struct {
 	do  func()
 }
 
-func (e event) before(f event) bool { return e.at < f.at || e.at == f.at && e.seq < f.seq }
+func (e *event) before(f *event) bool { return e.at < f.at || e.at == f.at && e.seq < f.seq }
 
-// queue is a binary heap of events.
+// queue is a heap of events in which each has up to four below it.
 type queue struct {
 	events []event
 	seq    uint64
 }
 
+const fan = 4
+
 func (q *queue) push(at vrrp.Instant, do func()) {
 	q.seq++
-	q.events = append(q.events, event{at, q.seq, do})
+	e := event{at, q.seq, do}
+	q.events = append(q.events, e)
 	k := len(q.events) - 1
 	for k > 0 {
-		up := (k - 1) / 2
-		if !q.events[k].before(q.events[up]) {
+		up := (k - 1) / fan
+		if !e.before(&q.events[up]) {
 			break
 		}
-		q.events[k], q.events[up] = q.events[up], q.events[k]
+		q.events[k] = q.events[up]
 		k = up
 	}
+	q.events[k] = e
 }
 
 // next is the moment of the first event, if there is one.
@@ -42,21 +46,33 @@ func (q *queue) next() (vrrp.Instant, bool) {
 
 func (q *queue) pop() event {
 	first := q.events[0]
-	last := len(q.events) - 1
-	q.events[0] = q.events[last]
-	q.events[last] = event{}
-	q.events = q.events[:last]
-	for k := 0; ; {
-		least := k
-		for _, down := range [2]int{2*k + 1, 2*k + 2} {
-			if down < last && q.events[down].before(q.events[least]) {
-				least = down
-			}
+	end := len(q.events) - 1
+	last := q.events[end]
+	q.events[end] = event{}
+	q.events = q.events[:end]
+	for k := 0; end > 0; {
+		least := q.leastBelow(k)
+		if least == 0 || !q.events[least].before(&last) {
+			q.events[k] = last
+			break
 		}
-		if least == k {
-			return first
-		}
-		q.events[k], q.events[least] = q.events[least], q.events[k]
+		q.events[k] = q.events[least]
 		k = least
 	}
+	return first
+}
+
+// leastBelow is the place of the earliest event below another, 0 if there is none.
+func (q *queue) leastBelow(k int) int {
+	from := fan*k + 1
+	if from >= len(q.events) {
+		return 0
+	}
+	least := from
+	for down := from + 1; down < min(from+fan, len(q.events)); down++ {
+		if q.events[down].before(&q.events[least]) {
+			least = down
+		}
+	}
+	return least
 }
