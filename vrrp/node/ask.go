@@ -49,6 +49,7 @@ type target struct {
 	answered [forms]stamp // the last answer to each form
 	pending  []pending    // questions that an answer may belong to, oldest first
 	lastAsk  stamp
+	missed   bool // a question was not answered since the last answer
 }
 
 // pending is a question that may still be answered, by several.
@@ -175,10 +176,17 @@ func (n *Node) put(p *port, t *target, to MAC, sender netip.Addr, burst bool) bo
 		q.form = unicast
 	}
 	t.expire(n.now)
+	t.missed = t.missed || t.unanswered(n.now)
 	t.pending = append(t.pending, q)
 	t.lastAsk.set(n.now)
 	n.emit(Ask{Port: p.name, Target: t.addr, Sender: sender, To: to})
 	return true
+}
+
+// unanswered says that the last question had its time and no answer.
+func (t *target) unanswered(now vrrp.Instant) bool {
+	last := later(t.answered[broadcast], t.answered[unicast])
+	return t.lastAsk.ok && now.Sub(t.lastAsk.at) > answerWindow && (!last.ok || last.at < t.lastAsk.at)
 }
 
 func (t *target) expire(now vrrp.Instant) {
@@ -371,6 +379,7 @@ func (n *Node) takeReply(p *port, e Heard) {
 		t.mac = e.MAC
 		t.answered[f].set(n.now)
 		n.witnessAnswered(p, t, f)
+		n.witnessIsBack(p, t)
 		return
 	}
 	n.served(p, t, q, e.MAC)
@@ -437,6 +446,21 @@ func (n *Node) witnessAnswered(p *port, t *target, f form) {
 	}
 	for _, i := range n.instances {
 		i.witnessed(p, n.now)
+	}
+}
+
+// witnessIsBack lets a MASTER announce itself where a witness was silent and answers
+// again: the segment may have been in two parts, and somebody else announced himself
+// in the other.
+func (n *Node) witnessIsBack(p *port, t *target) {
+	if !t.missed {
+		return
+	}
+	t.missed = false
+	for _, i := range n.instances {
+		if i.running && i.state() == vrrp.Master && i.onServing(p) {
+			n.announce(i, i.cfg.Announce.Repeat)
+		}
 	}
 }
 

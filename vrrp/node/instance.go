@@ -184,12 +184,18 @@ func (n *Node) drive(i *instance, e vrrp.Event) {
 	}
 }
 
-// enter follows a change of state: addresses first, then words.
+// enter follows a change of state: addresses first, then words. Who is outranked
+// says once more that it served. The other may have served as well, on the far side of
+// a cable that is whole again, and never heard of this one: it has to announce itself
+// where this one was announced last.
 func (n *Node) enter(i *instance, e vrrp.Enter) {
 	n.moved = true
 	i.consult, i.waits = nil, ""
 	if e.Cause != vrrp.CauseRuling && e.Cause != vrrp.CauseFailed { // those have their reasons
 		i.reason = causeText(e.Cause)
+	}
+	if e.Cause == vrrp.CauseOutranked {
+		n.say(i, i.machine.Status().Priority)
 	}
 	switch {
 	case e.To == vrrp.Master:
@@ -211,26 +217,31 @@ func (n *Node) enter(i *instance, e vrrp.Enter) {
 	i.shown = true
 }
 
-// sendAdvert puts an advert on the heartbeat port. Without any source address
-// yet there is nothing that a peer would accept. The lease is renewed with it.
+// sendAdvert puts an advert on the heartbeat port. The lease is renewed with it.
 func (n *Node) sendAdvert(i *instance, priority uint8) {
+	if n.say(i, priority) && priority != 0 {
+		n.renewIfDue(i)
+	}
+}
+
+// say puts an advert on the heartbeat port. Without any source address yet there is
+// nothing that a peer would accept.
+func (n *Node) say(i *instance, priority uint8) bool {
 	dst := i.cfg.Group
 	if !dst.IsValid() {
 		dst = i.cfg.VRRP.Family.Group()
 	}
 	if !i.source.IsValid() {
-		return
+		return false
 	}
 	payload, err := i.cfg.VRRP.Advert(priority).Append(nil, i.source, dst)
 	if err != nil {
 		n.note(i, Alarm, "cannot encode an advert: "+err.Error())
-		return
+		return false
 	}
 	i.sent++
 	n.emit(SendAdvert{Key: i.cfg.Key(), Port: i.heart.name, Src: i.source, Dst: dst, Payload: payload})
-	if priority != 0 {
-		n.renewIfDue(i)
-	}
+	return true
 }
 
 // takeFrame hands an advert to the instance it belongs to. One that belongs to

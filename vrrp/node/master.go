@@ -202,7 +202,11 @@ func (n *Node) rivalAnswered(i *instance, p *port, t *target, f form, mac MAC) {
 // rival records that somebody else serves a VIP or announces it.
 func (n *Node) rival(i *instance, p *port, vip netip.Addr, mac MAC) {
 	m := &i.mastery
-	if !i.running || i.state() != vrrp.Master || n.own(mac) || p.isProxy(mac) || n.now < m.alone {
+	if !i.running || i.state() != vrrp.Master || n.own(mac) || p.isProxy(mac) {
+		return
+	}
+	if n.now < m.alone { // the last of the old MASTER; whether it was, is asked then
+		m.unsureUntil, m.nextAsk = max(m.unsureUntil, m.alone.Add(i.masterDown())), m.alone
 		return
 	}
 	m.rivalled.set(n.now)
@@ -237,8 +241,12 @@ func (n *Node) settleRival(i *instance) {
 	if v.Rule != i.verdict.Rule {
 		n.tellRivalry(i, v)
 	}
+	over := i.verdict.Finding == verdict.Contested && v.Finding == verdict.None
 	i.verdict = v
 	n.settled(i, v, s)
+	if over {
+		n.announce(i, i.cfg.Announce.Repeat) // the rival's announcements were the last that were heard
+	}
 }
 
 // tellRivalry says how a rivalry stands. One that lasts goes back and forth between
@@ -307,7 +315,6 @@ func (n *Node) settled(i *instance, v verdict.Verdict, s *service) {
 		verdict.ByContested, verdict.Listen, verdict.Release:
 		if m.contested && m.asked {
 			n.endContest(i)
-			n.announce(i, i.cfg.Announce.Repeat) // the survivor of a heal
 		}
 	}
 }

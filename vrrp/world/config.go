@@ -2,6 +2,7 @@ package world
 
 import (
 	"net/netip"
+	"time"
 
 	"standfast/vrrp"
 	"standfast/vrrp/node"
@@ -55,7 +56,7 @@ const gatewayHost = 254
 // they are arranged.
 func (s Scene) virtuals() (instances []node.Instance, groups []node.Group) {
 	add := func(name string, vrid uint8, six bool, turn int, segments ...int) {
-		i := node.Instance{Name: name, Port: portNames[s.heart()], Lease: node.LeaseAuto}
+		i := node.Instance{Name: name, Port: portNames[s.heart()], Lease: node.LeaseAuto, Announce: node.Announcing{Repeat: 5, Delay: 5 * time.Second}}
 		i.VRRP = vrrp.Params{VRID: vrid, Family: vrrp.IPv4, Version: vrrp.Version(s.Version), Interval: s.Interval, Preempt: !s.Nopreempt}
 		if six {
 			i.VRRP.Family = vrrp.IPv6

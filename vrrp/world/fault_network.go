@@ -137,6 +137,7 @@ func (w *World) witnessLies(f Fault) func() {
 		return nil
 	}
 	t.owns = append(t.owns, a)
+	s.claims++
 	undo := count(&s.claimed)
 	return func() {
 		t.owns = t.owns[:len(t.owns)-1]
@@ -163,6 +164,7 @@ func (w *World) stranger(f Fault) func() {
 	}
 	t := newStranger(s, a)
 	s.stations = append(s.stations, t)
+	s.claims++
 	undo := count(&s.claimed)
 	for _, r := range w.routers {
 		if s.reaches(r, t) {
@@ -182,6 +184,7 @@ func (w *World) stranger(f Fault) func() {
 
 func (w *World) proxyARP(f Fault) func() {
 	s := w.segments[f.Segment]
+	s.claims++
 	proxy, claimed := count(&s.stations[0].proxy), count(&s.claimed)
 	return func() {
 		proxy()

@@ -45,6 +45,7 @@ type seen struct {
 	heard                 [maxVirtuals]vrrp.Instant // an advert, of whatever priority
 	fit                   [maxVirtuals]vrrp.Instant // since when it could serve; 0: it could not
 	left                  [maxVirtuals]vrrp.Instant // when it left MASTER
+	took                  [maxVirtuals]vrrp.Instant // when it became MASTER
 	recanted              [maxVirtuals]vrrp.Instant // when it last recanted,
 	recants               [maxVirtuals]int          // and how often within a minute
 }
@@ -141,7 +142,8 @@ func (j *judge) canSettle(v int, x, y *router) bool {
 	case x.plain || y.plain:
 		return x.plain != y.plain && j.meet(v, x, y)
 	}
-	return j.w.scene.Routers == 2 || j.contacts(x, y) > 1
+	both := x.seen.old(j.w, j.w.vips[v].virtual) && y.seen.old(j.w, j.w.vips[v].virtual)
+	return (j.w.scene.Routers == 2 || j.contacts(x, y) > 1) && (!both || j.meet(v, x, y))
 }
 
 // canAsk says that questions cross the segment, or adverts another one. A fabric that swallows
@@ -156,6 +158,10 @@ func (j *judge) blind(v int) bool {
 	x := j.w.vips[v]
 	return j.w.segments[x.segment].hides > 0 && !j.w.scene.Owned && x.prefix.Addr().Is4()
 }
+
+// old says that a router has been MASTER for long enough to defend it. Where two such don't meet on every
+// segment the view is split, and neither gives way.
+func (s *seen) old(w *World, n int) bool { return w.now.Sub(s.took[n]) > w.scene.masterDown() }
 
 // contacts counts the segments on which two routers meet over an address. One of three that was
 // always BACKUP is known to nobody, and where it meets another on one segment only it may be a
@@ -188,7 +194,7 @@ func (j *judge) meet(v int, x, y *router) bool {
 			return false
 		}
 	}
-	return addresses > 1
+	return addresses > 1 || !x.plain && !y.plain
 }
 
 // lookAtFitness follows since when a router could serve each virtual router.
@@ -388,6 +394,9 @@ func (j *judge) moved(r *router, n int, t node.Transition) {
 			w.violated("I4", "%s moves %s from %s to %s after all was calm", r.name, t.Name, t.From, t.To)
 		}
 	}
+	if t.To == vrrp.Master {
+		r.seen.took[n] = w.now
+	}
 	if r.plain {
 		return
 	}
@@ -426,8 +435,8 @@ func (j *judge) mayLeave(r *router, n int, v verdict.Verdict) bool {
 	if r.seen.stopping || lately(r.seen.shaken, memory) || lately(r.seen.stalled, memory) || !r.kernel.sound() || lately(r.kernel.troubled, memory+35*time.Second) {
 		return true
 	}
-	if strangers := j.claimed(); lately(j.strangers, memory) || strangers == 1 && v.Rule == verdict.MasterYoung {
-		return true // several at once look like a router, and one that was always there like the peer
+	if lately(j.strangers, time.Minute) || j.claimedAgain() || j.claimed() == 1 && v.Rule == verdict.MasterYoung {
+		return true // several at once look like a router, and one that was there before may be taken for the peer
 	}
 	for m := range w.virtuals {
 		if m != n && w.scene.Shape != Grouped {
@@ -440,6 +449,17 @@ func (j *judge) mayLeave(r *router, n int, v verdict.Verdict) bool {
 			if x != r && lately(j.held[m][x.number], memory) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// claimedAgain says that somebody claims a virtual address who did so before, when a router that heard
+// its MASTER may have taken him for it.
+func (j *judge) claimedAgain() bool {
+	for _, s := range j.w.segments {
+		if s.claimed > 0 && s.claims > 1 {
+			return true
 		}
 	}
 	return false

@@ -38,7 +38,7 @@ func DrawPlan(seed uint64) Plan {
 	for range rounds {
 		var round Round
 		end := at
-		for range 3 + r.IntN(10) {
+		for range 4 + r.IntN(13) {
 			f := drawFault(r, s)
 			f.At = at
 			round.Faults = append(round.Faults, f)

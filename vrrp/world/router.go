@@ -220,7 +220,7 @@ func (r *router) announce(k node.Key, repeat int) {
 	for v, x := range r.world.vips {
 		if x.virtual == n && r.kernel.has(v) {
 			for range repeat {
-				r.world.segments[x.segment].announce(r, x.prefix.Addr())
+				r.world.segments[x.segment].announce(r, v)
 			}
 		}
 	}

@@ -22,14 +22,16 @@ type segment struct {
 	island   [maxRouters]int             // a split segment has several
 	isolated int                         // routers don't see each other, others do
 	hides    int                         // questions from 0.0.0.0 are swallowed
+	claims   int                         // how often somebody else ever claimed one
 	claimed  int                         // somebody else claims a virtual address here
 	caching  int                         // broadcasts are answered by the switch itself
 	cache    map[netip.Addr]node.MAC
 	stations []*station
+	// believed is whom the first of them, the gateway, takes for the owner of each virtual
+	// address: whoever announced it last. It asks nobody for hours.
+	believed [maxVIPs]*router
 
 	lost [maxRouters][maxRouters]vrrp.Instant // the last frame that was
-	// joined is since when frames pass between two routers, both ways.
-	joined [maxRouters][maxRouters]vrrp.Instant
 }
 
 func newSegment(w *World, number int) *segment {
@@ -159,9 +161,25 @@ func (s *segment) answer(to *router, q node.Ask, mac node.MAC, slow time.Duratio
 	})
 }
 
+// believe lets the gateway hear an announcement. Of one that does not reach it, or does not reach
+// another who serves and would have to answer it, nothing follows.
+func (s *segment) believe(from *router, v int) {
+	forget := func() { s.believed[v] = nil }
+	known := s.reaches(from, s.stations[0])
+	for _, x := range s.world.routers {
+		known = known && (x == from || !x.kernel.has(v) || s.between(from, x) && x.runs())
+	}
+	if !known {
+		forget()
+		return
+	}
+	s.world.fly(0, forget, func() { s.believed[v] = from })
+}
+
 // announce carries a gratuitous message for an address.
-func (s *segment) announce(from *router, a netip.Addr) {
-	p := from.nics[s.number]
+func (s *segment) announce(from *router, v int) {
+	p, a := from.nics[s.number], s.world.vips[v].prefix.Addr()
+	s.believe(from, v)
 	if !p.passes() {
 		return
 	}

@@ -70,6 +70,7 @@ func (j *judge) settled() {
 		for _, r := range w.routers {
 			if r.state[n] == vrrp.Master && r.runs() {
 				masters++
+				j.believed(n, r)
 			}
 			for v, x := range w.vips {
 				if x.virtual == n && r.kernel.has(v) != (r.state[n] == vrrp.Master) {
@@ -83,6 +84,16 @@ func (j *judge) settled() {
 		}
 		if j.moves[n] > w.scene.mostMoves() {
 			w.violated("I4", "%s took %d transitions to settle", name, j.moves[n])
+		}
+	}
+}
+
+// believed is I4's as well: the gateways send to the MASTER, and not to whom they last heard before.
+func (j *judge) believed(n int, master *router) {
+	w := j.w
+	for v, x := range w.vips {
+		if b := w.segments[x.segment].believed[v]; x.virtual == n && b != nil && b != master && !master.plain {
+			w.violated("I4", "%s serves %v, and the gateway of %s still sends to %s", master.name, x.prefix.Addr(), segmentNames[x.segment], b.name)
 		}
 	}
 }
