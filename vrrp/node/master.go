@@ -337,12 +337,13 @@ func (n *Node) burstDone(i *instance) bool {
 	return q != nil && q.burst != nil && q.burst.done && q.burst.began >= i.mastery.askAt
 }
 
-// rivalry gathers the evidence for Settle, and the port it is about.
+// rivalry gathers the evidence for Settle, and the port it is about. One advert alone
+// may be the last of one that has just given way.
 func (n *Node) rivalry(i *instance) (verdict.Rivalry, *service) {
 	m := &i.mastery
 	r := verdict.Rivalry{
 		Exchange: verdict.ExchangeNone, Rival: verdict.RivalNobody,
-		Everywhere: verdict.TriUnknown, Asked: tri(m.asked), Mute: tri(n.allMute(i)),
+		Everywhere: verdict.TriUnknown, Asked: tri(m.asked), Mute: tri(n.allMute(i) && m.heardEnd.at > m.heard.at),
 	}
 	if n.exchanging(i) {
 		r.Exchange = verdict.ExchangeOpen

@@ -140,7 +140,9 @@ func (j *judge) canSettle(v int, x, y *router) bool {
 	case !able || !j.canAsk(v, x, y):
 		return false
 	case x.plain || y.plain:
-		return x.plain != y.plain && j.meet(v, x, y)
+		// between plain VRRP and ours, ours has to find out alone: it can where it has the questions,
+		// and where nobody else is a stranger to it
+		return x.plain != y.plain && j.meet(v, x, y) && j.w.scene.Routers == 2 && j.w.scene.Interval >= time.Second
 	}
 	both := x.seen.old(j.w, j.w.vips[v].virtual) && y.seen.old(j.w, j.w.vips[v].virtual)
 	return (j.w.scene.Routers == 2 || j.contacts(x, y) > 1) && (!both || j.meet(v, x, y))

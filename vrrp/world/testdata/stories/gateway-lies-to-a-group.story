@@ -40,11 +40,11 @@ scene seed=0x10e shape=grouped owned
     3.225450  A has 192.168.10.1, 192.168.20.1
     3.225625  A has 192.168.30.1
    28.000000  >>> the gateway of wan claims a virtual address for 2s
-   28.236348  A verdict contested [master-4-stranger]: A station never tied to the peer answers for one
+   28.236091  A verdict contested [master-4-stranger]: A station never tied to the peer answers for one
                 virtual address, as a host with a wrong address would, so this router defends it (no adverts
                 pass that would decide; this router has long served before a witness).
    30.000000  <<< over: the gateway of wan claims a virtual address
    30.000000  === everything heals
-   32.987163  A verdict none [master-3-unrivalled]: Nothing shows that anybody else serves (nobody else
+   32.986928  A verdict none [master-3-unrivalled]: Nothing shows that anybody else serves (nobody else
                 answers for the virtual addresses; no adverts pass that would decide).
 holds

@@ -24,33 +24,33 @@ scene seed=0xf4 b=keepalived switched
     3.225474  A has 192.168.10.1, 192.168.20.1, 192.168.30.1
    28.000000  >>> A p4p1 is set down for 6s
    28.000000  A p4p1 carrier down
-   28.225120  A the heartbeat port is dark, this router serves on: Nothing shows that anybody else serves
+   28.225234  A the heartbeat port is dark, this router serves on: Nothing shows that anybody else serves
                 (nobody else answers for the virtual addresses; no adverts pass that would decide).
-   30.639419  B VI_1: BACKUP -> MASTER (silence)
-   30.639747  B has 192.168.10.1, 192.168.20.1, 192.168.30.1
-   30.639800  A verdict contested [master-4-stranger]: A station never tied to the peer answers for one
+   30.639421  B VI_1: BACKUP -> MASTER (silence)
+   30.639943  B has 192.168.10.1, 192.168.20.1, 192.168.30.1
+   30.639983  A verdict contested [master-4-stranger]: A station never tied to the peer answers for one
                 virtual address, as a host with a wrong address would, so this router defends it (no adverts
                 pass that would decide; this router has long served before a witness).
-   30.639822  A verdict contested [master-6-ask]: Somebody else seems to serve too, so this router announces
+   30.639992  A verdict contested [master-6-ask]: Somebody else seems to serve too, so this router announces
                 itself, waits and asks again (the peer answers for a virtual address; no adverts pass that
                 would decide; this router has long served before a witness).
-   31.258386  A verdict contested [master-7-answered]: Somebody else still serves after this router has
+   31.277466  A verdict contested [master-7-answered]: Somebody else still serves after this router has
                 announced itself and asked again, so it gives way (the peer answers for a virtual address; it
                 answers on every serving port that has a witness; no adverts pass that would decide).
-   31.258386  A VI_1: MASTER -> BACKUP (Somebody else still serves after this router has announced itself and
+   31.277466  A VI_1: MASTER -> BACKUP (Somebody else still serves after this router has announced itself and
                 asked again, so it gives way (the peer answers for a virtual address; it answers on every
                 serving port that has a witness; no adverts pass that would decide).)
-   31.258386  A peer in doubt: carrier lost on the heartbeat port
-   31.258886  A lets go of 192.168.10.1, 192.168.20.1, 192.168.30.1
-   31.261197  A verdict contested [backup-3-contested]: The peer still answers for the virtual address,
+   31.277466  A peer in doubt: carrier lost on the heartbeat port
+   31.277874  A lets go of 192.168.10.1, 192.168.20.1, 192.168.30.1
+   31.279810  A verdict contested [backup-3-contested]: The peer still answers for the virtual address,
                 confirmed, so it serves although it cannot be heard, and fault_contested decides (nothing was
                 heard of the peer since the doubt began; the heartbeat port was taken down on this router).
    34.000000  <<< over: A p4p1 is set down
    34.000000  === everything heals
-   36.374824  A p4p1 carrier up
-   36.639647  A the peer is heard again, no doubt is left
-   37.955641  A VI_1: BACKUP -> MASTER (the MASTER has a lower priority)
-   37.955695  B VI_1: MASTER -> BACKUP (outranked)
-   37.956022  B lets go of 192.168.10.1, 192.168.20.1, 192.168.30.1
-   37.956169  A has 192.168.10.1, 192.168.20.1, 192.168.30.1
+   36.099681  A p4p1 carrier up
+   36.639620  A the peer is heard again, no doubt is left
+   37.974805  A VI_1: BACKUP -> MASTER (the MASTER has a lower priority)
+   37.974900  B VI_1: MASTER -> BACKUP (outranked)
+   37.975236  A has 192.168.10.1, 192.168.20.1, 192.168.30.1
+   37.975469  B lets go of 192.168.10.1, 192.168.20.1, 192.168.30.1
 holds

@@ -26,36 +26,36 @@ scene seed=0x0 b=keepalived-dont-track
     3.225585  A has 192.168.10.1, 192.168.20.1, 192.168.30.1
    28.000000  >>> B p4p1 is unplugged for 4s
    28.350000  A p4p1 carrier down
-   28.486093  A the heartbeat port is dark, this router serves on: Nothing shows that anybody else serves
+   28.486744  A the heartbeat port is dark, this router serves on: Nothing shows that anybody else serves
                 (nobody else answers for the virtual addresses; no adverts pass that would decide).
    28.750000  B p4p1 carrier down
-   30.639541  B VI_1: BACKUP -> MASTER (silence)
-   30.640136  B has 192.168.10.1, 192.168.20.1, 192.168.30.1
-   30.640201  A verdict contested [master-4-stranger]: A station never tied to the peer answers for one
+   30.639692  B VI_1: BACKUP -> MASTER (silence)
+   30.640104  B has 192.168.10.1, 192.168.20.1, 192.168.30.1
+   30.640148  A verdict contested [master-4-stranger]: A station never tied to the peer answers for one
                 virtual address, as a host with a wrong address would, so this router defends it (no adverts
                 pass that would decide; this router has long served before a witness).
-   30.640203  A verdict contested [master-6-ask]: Somebody else seems to serve too, so this router announces
+   30.640160  A verdict contested [master-6-ask]: Somebody else seems to serve too, so this router announces
                 itself, waits and asks again (the peer answers for a virtual address; no adverts pass that
                 would decide; this router has long served before a witness).
-   31.277987  A verdict contested [master-7-answered]: Somebody else still serves after this router has
+   31.277765  A verdict contested [master-7-answered]: Somebody else still serves after this router has
                 announced itself and asked again, so it gives way (the peer answers for a virtual address; it
                 answers on every serving port that has a witness; no adverts pass that would decide).
-   31.277987  A VI_1: MASTER -> BACKUP (Somebody else still serves after this router has announced itself and
+   31.277765  A VI_1: MASTER -> BACKUP (Somebody else still serves after this router has announced itself and
                 asked again, so it gives way (the peer answers for a virtual address; it answers on every
                 serving port that has a witness; no adverts pass that would decide).)
-   31.277987  A peer in doubt: carrier lost on the heartbeat port
-   31.278324  A lets go of 192.168.10.1, 192.168.20.1, 192.168.30.1
-   31.280150  A verdict contested [backup-3-contested]: The peer still answers for the virtual address,
+   31.277765  A peer in doubt: carrier lost on the heartbeat port
+   31.278271  A lets go of 192.168.10.1, 192.168.20.1, 192.168.30.1
+   31.279900  A verdict contested [backup-3-contested]: The peer still answers for the virtual address,
                 confirmed, so it serves although it cannot be heard, and fault_contested decides (nothing was
                 heard of the peer since the doubt began; the heartbeat port has no carrier, by its cable, its
                 transceiver or the far side).
    32.000000  <<< over: B p4p1 is unplugged
-   33.451490  B p4p1 carrier up
+   33.222677  B p4p1 carrier up
    34.000000  === everything heals
-   34.475714  A p4p1 carrier up
-   34.639694  A the peer is heard again, no doubt is left
-   34.750326  A VI_1: BACKUP -> MASTER (the MASTER has a lower priority)
-   34.750390  B VI_1: MASTER -> BACKUP (outranked)
-   34.750816  B lets go of 192.168.10.1, 192.168.20.1, 192.168.30.1
-   34.750920  A has 192.168.10.1, 192.168.20.1, 192.168.30.1
+   34.189901  A p4p1 carrier up
+   34.639807  A the peer is heard again, no doubt is left
+   34.750176  A VI_1: BACKUP -> MASTER (the MASTER has a lower priority)
+   34.750272  B VI_1: MASTER -> BACKUP (outranked)
+   34.750583  B lets go of 192.168.10.1, 192.168.20.1, 192.168.30.1
+   34.750766  A has 192.168.10.1, 192.168.20.1, 192.168.30.1
 holds

@@ -46,6 +46,6 @@ scene seed=0x22 shape=grouped owned
                 pass that would decide; this router has long served before a witness).
    28.900000  <<< over: a stranger on wan has a virtual address
    28.900000  === everything heals
-   31.736872  A verdict none [master-3-unrivalled]: Nothing shows that anybody else serves (nobody else
+   31.735305  A verdict none [master-3-unrivalled]: Nothing shows that anybody else serves (nobody else
                 answers for the virtual addresses; no adverts pass that would decide).
 holds
