@@ -203,7 +203,6 @@ func (t *target) expire(now vrrp.Instant) {
 func (t *target) match(now vrrp.Instant, mac MAC) (q pending, clear, ok bool) {
 	t.expire(now)
 	at := -1
-	clear = true
 	for k := range t.pending {
 		q := &t.pending[k]
 		if q.form == unicast && q.to != mac || len(q.by) >= maxAnswers || slices.Contains(q.by, mac) {
@@ -253,7 +252,7 @@ func (n *Node) addWitness(p *port, a netip.Addr, r rank, mac MAC) {
 	if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || n.isVIP(a) || n.ownIP(p, a) || n.isRouter(a) || n.isControl(p, a) {
 		return
 	}
-	if mac != (MAC{}) && (n.own(mac) || p.isPeer(mac)) {
+	if n.own(mac) || p.isPeer(mac) {
 		return
 	}
 	if old, ok := p.ranks[a]; ok {
@@ -349,9 +348,7 @@ func (n *Node) takeHeard(e Heard) {
 	} else {
 		n.takeOverheard(p, e)
 	}
-	if e.Sender.IsValid() && !e.Sender.IsUnspecified() {
-		n.addWitness(p, e.Sender, rankOverheard, e.MAC)
-	}
+	n.addWitness(p, e.Sender, rankOverheard, e.MAC)
 }
 
 // takeReply counts an answer to a question of ours.

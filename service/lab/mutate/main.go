@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
 )
@@ -31,7 +32,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout)) }
 func run(args []string, out io.Writer) int {
 	flags := flag.NewFlagSet("mutate", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: mutate [vrrp|vrrp/verdict|vrrp/node|defects]...\nWithout a name: all of them.")
+		fmt.Fprintln(flags.Output(), "usage: mutate [vrrp|vrrp/verdict|vrrp/node|FILE|defects]...\nWithout a name: all of them. FILE, such as vrrp/node/ask.go, is that part of its package.")
 	}
 	switch err := flags.Parse(args); err {
 	case nil:
@@ -78,15 +79,23 @@ func packageMutations(name string, out io.Writer) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	r, err := examine(name, func(m mutation, done, all int) {
-		if _, ok := listed[name][m.String()]; !ok {
+	folder, base := name, ""
+	if filepath.Ext(name) == ".go" {
+		folder, base = filepath.Split(filepath.Clean(name))
+		folder = filepath.Clean(folder)
+	}
+	r, err := examine(folder, base, func(m mutation, done, all int) {
+		if _, ok := listed[folder][m.String()]; !ok {
 			fmt.Fprintf(out, "survives, mutation %d of %d, %s:%d:\n%v\n", done, all, filepath.Base(m.at.Filename), m.at.Line, m)
 		}
 	})
 	if err != nil {
 		return false, err
 	}
-	unlisted, stale := listed.compare(name, r.survivors)
+	unlisted, stale := listed.compare(folder, r.survivors)
+	if base != "" {
+		stale = nil // the other files were not looked at
+	}
 	for _, m := range stale {
 		fmt.Fprintf(out, "stale in %s, it survives no more:\n%s\n", survivors, m)
 	}
@@ -110,8 +119,8 @@ func readSurvivors() (known, error) {
 	return listed, nil
 }
 
-// examine tries all mutations of a package and tells of every one that survives.
-func examine(name string, tell func(m mutation, done, all int)) (report, error) {
+// examine tries all mutations of a package, or of one of its files, and tells of every one that survives.
+func examine(name, base string, tell func(m mutation, done, all int)) (report, error) {
 	begin := time.Now()
 	p, err := load(name)
 	if err != nil {
@@ -127,13 +136,15 @@ func examine(name string, tell func(m mutation, done, all int)) (report, error) 
 		return report{}, err
 	}
 	r := report{name: name, outcomes: map[outcome]int{}, excluded: len(t.excluded), suite: t.suite}
-	done := 0
-	t.tryAll(func(m mutation, o outcome) {
+	done, list := 0, slices.DeleteFunc(slices.Clone(t.mutations), func(m mutation) bool {
+		return base != "" && filepath.Base(m.at.Filename) != base
+	})
+	t.tryAll(list, func(m mutation, o outcome) {
 		done++
 		r.outcomes[o]++
 		if o != killed {
 			r.survivors = append(r.survivors, m)
-			tell(m, done, len(t.mutations))
+			tell(m, done, len(list))
 		}
 	})
 	r.took = time.Since(begin)

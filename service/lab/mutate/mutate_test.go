@@ -25,7 +25,7 @@ func TestSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	became := map[int]outcome{}
-	x.tryAll(func(m mutation, o outcome) { became[m.id] = o })
+	x.tryAll(x.mutations, func(m mutation, o outcome) { became[m.id] = o })
 	var got strings.Builder
 	for _, m := range x.mutations {
 		fmt.Fprintf(&got, "%-11s %v\n", [...]string{killed: "killed", survived: "SURVIVED", notReached: "NOT REACHED"}[became[m.id]], m)

@@ -249,8 +249,8 @@ func (k *killers) add(function, name string) {
 	k.last[function] = list[:min(len(list), remembered)]
 }
 
-// tryAll tries every mutation and tells what became of each, in no order, one at a time.
-func (t *trial) tryAll(tell func(mutation, outcome)) {
+// tryAll tries mutations and tells what became of each, in no order, one at a time.
+func (t *trial) tryAll(list []mutation, tell func(mutation, outcome)) {
 	next := make(chan mutation)
 	var workers sync.WaitGroup
 	var telling sync.Mutex
@@ -264,7 +264,7 @@ func (t *trial) tryAll(tell func(mutation, outcome)) {
 			}
 		})
 	}
-	for _, m := range t.mutations {
+	for _, m := range list {
 		next <- m
 	}
 	close(next)
