@@ -1,13 +1,30 @@
 package world
 
-import "standfast/vrrp"
+import (
+	"standfast/vrrp"
+	"standfast/vrrp/node"
+)
 
-// event is something that happens at a moment. Events of one moment happen in
-// the order in which they were planned.
+// event is something that happens at a moment: something is done, or a router woken.
+// Events of one moment happen in the order in which they were planned.
 type event struct {
-	at  vrrp.Instant
-	seq uint64
-	do  func()
+	at   vrrp.Instant
+	seq  uint64
+	do   func()
+	wake *router
+	turn int // of the router's wake-ups
+}
+
+// overtaken says that the router has set its alarm anew.
+func (e *event) overtaken() bool { return e.wake != nil && e.turn != e.wake.turn }
+
+// happen lets it happen.
+func (e *event) happen() {
+	if e.wake != nil {
+		e.wake.take(node.Expired{})
+		return
+	}
+	e.do()
 }
 
 func (e *event) before(f *event) bool { return e.at < f.at || e.at == f.at && e.seq < f.seq }
@@ -20,9 +37,16 @@ type queue struct {
 
 const fan = 4
 
-func (q *queue) push(at vrrp.Instant, do func()) {
+func (q *queue) push(at vrrp.Instant, do func()) { q.add(event{at: at, do: do}) }
+
+// pushWake plans to wake a router, unless it sets its alarm anew before.
+func (q *queue) pushWake(at vrrp.Instant, r *router) {
+	q.add(event{at: at, wake: r, turn: r.turn})
+}
+
+func (q *queue) add(e event) {
 	q.seq++
-	e := event{at, q.seq, do}
+	e.seq = q.seq
 	q.events = append(q.events, e)
 	k := len(q.events) - 1
 	for k > 0 {

@@ -33,7 +33,7 @@ func TestQueue(t *testing.T) {
 		if !ok || e.at != at {
 			t.Fatalf("next was %v, %v, and what came was %v", at, ok, e.at)
 		}
-		e.do()
+		e.happen()
 		if r.IntN(3) == 0 {
 			push(at + vrrp.Instant(r.IntN(50)))
 		}

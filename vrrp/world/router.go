@@ -77,7 +77,7 @@ func (r *router) start() {
 		r.brain = node.New(r.world.now, r.config)
 	}
 	r.seen = seen{started: r.world.now}
-	r.world.say("%s starts", r.name)
+	r.world.say("%s starts its process", r.name)
 	r.world.judge.touched()
 	r.take(r.read())
 }
@@ -111,6 +111,7 @@ func (r *router) take(e node.Event) {
 		return
 	}
 	r.seen.ran = r.world.now
+	r.world.sayHeard(r, e)
 	r.world.result.Steps++
 	r.world.judge.before(r, e)
 	actions := r.brain.Step(r.world.now, e)
@@ -118,6 +119,7 @@ func (r *router) take(e node.Event) {
 	boots := r.boots
 	for _, a := range actions {
 		if boots == r.boots {
+			r.world.sayWanted(r, a)
 			r.perform(a)
 		}
 	}
@@ -151,7 +153,6 @@ func (r *router) arm() {
 		return
 	}
 	r.turn++
-	turn := r.turn
 	at, ok := r.brain.Deadline()
 	if !ok {
 		return
@@ -160,11 +161,7 @@ func (r *router) arm() {
 	if r.world.scene.Equal {
 		d = max(at.Sub(r.world.now), 0) // phase-locked
 	}
-	r.world.after(d, func() {
-		if turn == r.turn {
-			r.take(node.Expired{})
-		}
-	})
+	r.world.queue.pushWake(r.world.now.Add(d), r)
 }
 
 func (r *router) perform(a node.Action) {
@@ -187,10 +184,10 @@ func (r *router) perform(a node.Action) {
 	case node.Transition:
 		n := r.virtual(a.Key)
 		r.state[n] = a.To
-		w.say("%s %s: %s -> %s (%s)", r.name, a.Name, a.From, a.To, a.Reason)
+		w.sayTransition(r, a)
 		w.judge.moved(r, n, a)
 	case node.Note:
-		w.say("%s %s", r.name, a.Text)
+		w.sayNote(r, a)
 	case node.GroupTransition:
 		w.say("%s group %s: %s", r.name, a.Name, a.To)
 	}

@@ -18,7 +18,7 @@ const (
 // What a fault does depends on luck, and luck on everything before it. So a smaller story
 // that holds is tried with a few other seeds before it is given up.
 func Shrink(s Story) Story {
-	return shrink(s, func(s Story) Result { return s.play(false) })
+	return shrink(s, func(s Story) Result { return s.play(transcript{}) })
 }
 
 func shrink(s Story, play func(Story) Result) Story {

@@ -12,12 +12,15 @@ type Story struct {
 func StoryOf(seed uint64) Story { return Story{Scene: DrawScene(seed), Plan: DrawPlan(seed)} }
 
 // Tell plays the story and keeps a transcript.
-func (s Story) Tell() Result { return s.play(true) }
+func (s Story) Tell() Result { return s.play(transcript{wanted: true}) }
+
+// TellAll does so with every event that a router was told of, and every action it wanted.
+func (s Story) TellAll() Result { return s.play(transcript{wanted: true, all: true}) }
 
 // play lets everything happen.
-func (s Story) play(tell bool) Result {
+func (s Story) play(t transcript) Result {
 	w := newWorld(s.Scene)
-	w.transcript.wanted = tell
+	w.transcript = t
 	w.introduce()
 	for _, r := range w.routers {
 		r.start()

@@ -10,6 +10,7 @@ import (
 // transcript is what happened, in lines that a person can follow.
 type transcript struct {
 	wanted bool
+	all    bool // with every event and action
 	lines  []string
 	head   string             // of the last line, where more of the same may follow
 	said   [maxRouters]string // what a router last told its operator
@@ -46,10 +47,10 @@ func (w *World) sayAlso(head string, what any) {
 	t.head = stamped
 }
 
-// add breaks a line where it gets too long.
+// add breaks a line where it gets too long, unless it is for a program to search in.
 func (t *transcript) add(line string) {
 	line = strings.TrimRight(line, " ")
-	for len(line) > lineEnd {
+	for !t.all && len(line) > lineEnd {
 		at := strings.LastIndexByte(line[:lineEnd], ' ')
 		if at <= len(lineIndent) {
 			break // one long word
@@ -102,4 +103,23 @@ func (w *World) sayNote(r *router, n node.Note) {
 		about = " " + r.config.Instances[k].Name + ":"
 	}
 	w.say("%s%s %s", r.name, about, n.Text)
+}
+
+// sayHeard says what a router is told.
+func (w *World) sayHeard(r *router, e node.Event) {
+	if w.transcript.all {
+		w.say("  %s <- %s", r.name, inFull(e))
+	}
+}
+
+// sayWanted says what a router wants done.
+func (w *World) sayWanted(r *router, a node.Action) {
+	if w.transcript.all {
+		w.say("    %s -> %s", r.name, inFull(a))
+	}
+}
+
+// inFull is a value with its type and its fields.
+func inFull(v any) string {
+	return strings.TrimPrefix(fmt.Sprintf("%T%+v", v, v), "node.")
 }

@@ -68,7 +68,7 @@ func (v Violation) String() string {
 
 // Run makes the world of a seed, lets its plan happen and says what came of it.
 // It stops at the first violation.
-func Run(seed uint64) Result { return Story{Scene: DrawScene(seed), Plan: DrawPlan(seed)}.play(false) }
+func Run(seed uint64) Result { return StoryOf(seed).play(transcript{}) }
 
 // newWorld builds a scene in which nothing has happened yet.
 func newWorld(s Scene) *World {
@@ -106,10 +106,13 @@ func (w *World) run(until vrrp.Instant) {
 			break
 		}
 		e := w.queue.pop()
+		if e.overtaken() {
+			continue
+		}
 		w.now = e.at
 		w.result.Events++
 		w.result.trace.mix(uint64(e.at))
-		e.do()
+		e.happen()
 		w.judge.look()
 	}
 	w.now = max(w.now, until)

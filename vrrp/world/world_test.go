@@ -18,7 +18,7 @@ func TestSameSeedSameEvents(t *testing.T) {
 
 // TestDigest wants it to tell runs apart by any of what they did.
 func TestDigest(t *testing.T) {
-	r := StoryOf(1).play(false)
+	r := StoryOf(1).play(transcript{})
 	seen := map[uint64]string{r.Digest(): "the run itself"}
 	for name, change := range map[string]func(*Result){
 		"steps":     func(r *Result) { r.Steps++ },

@@ -41,6 +41,7 @@ type plan struct {
 	from       uint64
 	one        *uint64 // a single seed
 	story      string  // a file to replay
+	all        bool    // tell every event and action
 	stories    string  // folder for what fails
 	violations int
 	workers    int
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 	var held bool
 	switch {
 	case p.story != "":
-		held, err = replay(p.story, out)
+		held, err = p.replay(out)
 	case p.one != nil:
 		held, err = p.tell(*p.one, out)
 	default:
@@ -86,6 +87,7 @@ func parse(args []string, complaints io.Writer) (plan, error) {
 		return err
 	})
 	flags.StringVar(&p.story, "story", "", "replay this `file`, and print it with what happens now")
+	flags.BoolVar(&p.all, "all", false, "print with -seed or -story every event that a router is told of and every action it wants")
 	flags.StringVar(&p.stories, "stories", "sim-stories", "`folder` for the stories of violations")
 	flags.IntVar(&p.violations, "violations", 1, "stop after so `many` violations")
 	if err := flags.Parse(args); err != nil {
@@ -107,14 +109,21 @@ func parse(args []string, complaints io.Writer) (plan, error) {
 }
 
 // replay tells a story from a file again.
-func replay(name string, out io.Writer) (held bool, err error) {
-	text, err := os.ReadFile(name)
+func (p plan) replay(out io.Writer) (held bool, err error) {
+	text, err := os.ReadFile(p.story)
 	if err != nil {
 		return false, err
 	}
 	told, result, err := world.Replay(string(text))
 	if err != nil {
-		return false, fmt.Errorf("%s: %w", name, err)
+		return false, fmt.Errorf("%s: %w", p.story, err)
+	}
+	if p.all {
+		s, err := world.ParseStory(string(text))
+		if err != nil {
+			return false, err
+		}
+		told = s.Text(s.TellAll())
 	}
 	_, err = io.WriteString(out, told)
 	return result.Violation == nil, err
@@ -124,6 +133,9 @@ func replay(name string, out io.Writer) (held bool, err error) {
 func (p plan) tell(seed uint64, out io.Writer) (held bool, err error) {
 	s := world.StoryOf(seed)
 	result := s.Tell()
+	if p.all {
+		result = s.TellAll()
+	}
 	if _, err := io.WriteString(out, s.Text(result)); err != nil || result.Violation == nil {
 		return err == nil, err
 	}

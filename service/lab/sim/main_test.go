@@ -74,6 +74,28 @@ func TestOneSeed(t *testing.T) {
 	}
 }
 
+// TestAll prints far more, of the same story.
+func TestAll(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "a.story")
+	if err := os.WriteFile(file, []byte("scene seed=7\n40s B's process is stopped for 16ms\n60s heal\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, few, _ := sim(t, t.Context(), "-story", file)
+	_, many, _ := sim(t, t.Context(), "-all", "-story", file)
+	for _, want := range []string{" A -> SendAdvert{", " B <- Frame{", " B <- Expired{", "B's process is stopped for 16ms"} {
+		if !strings.Contains(many, want) {
+			t.Errorf("-all does not tell of %q", want)
+		}
+	}
+	if len(few) > len(many)/10 {
+		t.Errorf("-all tells %d bytes, and without it there are %d", len(many), len(few))
+	}
+	if _, of, _ := sim(t, t.Context(), "-all", "-seed", "7", "-stories", folder); !strings.Contains(of, " A -> SendAdvert{") {
+		t.Error("-all does not tell of a seed")
+	}
+}
+
 func TestMisused(t *testing.T) {
 	for _, c := range []struct{ flags, want string }{
 		{"-seeds -1", "invalid value"},

@@ -6,29 +6,25 @@ scene seed=0x10e shape=grouped owned
     0.000000  adverts every 1s on p4p1 through a crossover cable
     0.000000  VI_IN: 192.168.10.1 on p3p1, 192.168.20.1 on p3p2; priorities A 200, B 150
     0.000000  VI_OUT: 192.168.30.1 on p1p1; priorities A 200, B 150
-    0.000000  A starts
+    0.000000  A starts its process
     0.000000  A VI_IN: INIT -> BACKUP (started; listening for a MASTER)
     0.000000  A VI_OUT: INIT -> BACKUP (started; listening for a MASTER)
     0.000000  A group G: BACKUP
-    1.081006  B starts
+    1.081006  B starts its process
     1.081006  B VI_IN: INIT -> BACKUP (started; listening for a MASTER)
     1.081006  B VI_OUT: INIT -> BACKUP (started; listening for a MASTER)
     1.081006  B group G: BACKUP
-    3.218812  A peer in doubt: no MASTER is heard
-    3.218812  A peer in doubt: no MASTER is heard
-    3.225122  A verdict unproven [backup-7-unproven]: Nothing proves that the peer died and nothing that it
-                serves, so fault_prior decides at the master-down deadline (nothing was heard of the peer
-                since the doubt began; nobody answers for the virtual address on any port; where it is
+    3.218812  A VI_IN: peer in doubt: no MASTER is heard
+    3.218812  A VI_OUT: peer in doubt: no MASTER is heard
+    3.225122  A VI_IN: verdict unproven [backup-7-unproven]: Nothing proves that the peer died and nothing
+                that it serves, so fault_prior decides at the master-down deadline (nothing was heard of the
+                peer since the doubt began; nobody answers for the virtual address on any port; where it is
                 silent, it did not answer within the last minute or no witness answers now; every serving
                 port has carrier; the heartbeat port has carrier).
-    3.225122  A VI_IN: BACKUP -> MASTER (Nothing proves that the peer died and nothing that it serves, so
-                fault_prior decides at the master-down deadline (nothing was heard of the peer since the
-                doubt began; nobody answers for the virtual address on any port; where it is silent, it did
-                not answer within the last minute or no witness answers now; every serving port has carrier;
-                the heartbeat port has carrier).)
-    3.225122  A verdict unproven [backup-7-unproven]: Nothing proves that the peer died and nothing that it
-                serves, so fault_prior decides at the master-down deadline (nothing was heard of the peer
-                since the doubt began; not every serving port has been asked for the virtual address; no
+    3.225122  A VI_IN: BACKUP -> MASTER
+    3.225122  A VI_OUT: verdict unproven [backup-7-unproven]: Nothing proves that the peer died and nothing
+                that it serves, so fault_prior decides at the master-down deadline (nothing was heard of the
+                peer since the doubt began; not every serving port has been asked for the virtual address; no
                 serving port was silent when asked; every serving port has carrier; the heartbeat port has
                 carrier).
     3.225122  A VI_OUT: BACKUP -> MASTER (group G: Nothing proves that the peer died and nothing that it
@@ -40,11 +36,11 @@ scene seed=0x10e shape=grouped owned
     3.225450  A has 192.168.10.1, 192.168.20.1
     3.225625  A has 192.168.30.1
    28.000000  >>> the gateway of wan claims a virtual address for 2s
-   28.236091  A verdict contested [master-4-stranger]: A station never tied to the peer answers for one
-                virtual address, as a host with a wrong address would, so this router defends it (no adverts
-                pass that would decide; this router has long served before a witness).
+   28.236091  A VI_OUT: verdict contested [master-4-stranger]: A station never tied to the peer answers for
+                one virtual address, as a host with a wrong address would, so this router defends it (no
+                adverts pass that would decide; this router has long served before a witness).
    30.000000  <<< over: the gateway of wan claims a virtual address
    30.000000  === everything heals
-   32.986928  A verdict none [master-3-unrivalled]: Nothing shows that anybody else serves (nobody else
-                answers for the virtual addresses; no adverts pass that would decide).
+   32.986928  A VI_OUT: verdict none [master-3-unrivalled]: Nothing shows that anybody else serves (nobody
+                else answers for the virtual addresses; no adverts pass that would decide).
 holds

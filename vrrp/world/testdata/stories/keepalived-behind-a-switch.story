@@ -6,49 +6,43 @@ scene seed=0xf4 b=keepalived switched
     0.000000  adverts every 1s on p4p1 through a switch
     0.000000  VI_1: 192.168.10.1 on p3p1, 192.168.20.1 on p3p2, 192.168.30.1 on p1p1; priorities A 200, B 150
     0.000000  B runs keepalived
-    0.000000  A starts
+    0.000000  A starts its process
     0.000000  A VI_1: INIT -> BACKUP (started; listening for a MASTER)
-    0.931671  B starts
+    0.931671  B starts its process
     0.931671  B VI_1: INIT -> BACKUP (started)
-    3.218845  A peer in doubt: no MASTER is heard
-    3.225063  A verdict unproven [backup-7-unproven]: Nothing proves that the peer died and nothing that it
-                serves, so fault_prior decides at the master-down deadline (nothing was heard of the peer
-                since the doubt began; nobody answers for the virtual address on any port; where it is
+    3.218845  A VI_1: peer in doubt: no MASTER is heard
+    3.225063  A VI_1: verdict unproven [backup-7-unproven]: Nothing proves that the peer died and nothing
+                that it serves, so fault_prior decides at the master-down deadline (nothing was heard of the
+                peer since the doubt began; nobody answers for the virtual address on any port; where it is
                 silent, it did not answer within the last minute or no witness answers now; every serving
                 port has carrier; the heartbeat port has carrier).
-    3.225063  A VI_1: BACKUP -> MASTER (Nothing proves that the peer died and nothing that it serves, so
-                fault_prior decides at the master-down deadline (nothing was heard of the peer since the
-                doubt began; nobody answers for the virtual address on any port; where it is silent, it did
-                not answer within the last minute or no witness answers now; every serving port has carrier;
-                the heartbeat port has carrier).)
+    3.225063  A VI_1: BACKUP -> MASTER
     3.225474  A has 192.168.10.1, 192.168.20.1, 192.168.30.1
    28.000000  >>> A p4p1 is set down for 6s
    28.000000  A p4p1 carrier down
-   28.225234  A the heartbeat port is dark, this router serves on: Nothing shows that anybody else serves
-                (nobody else answers for the virtual addresses; no adverts pass that would decide).
+   28.225234  A VI_1: the heartbeat port is dark, this router serves on: Nothing shows that anybody else
+                serves (nobody else answers for the virtual addresses; no adverts pass that would decide).
    30.639421  B VI_1: BACKUP -> MASTER (silence)
    30.639943  B has 192.168.10.1, 192.168.20.1, 192.168.30.1
-   30.639983  A verdict contested [master-4-stranger]: A station never tied to the peer answers for one
+   30.639983  A VI_1: verdict contested [master-4-stranger]: A station never tied to the peer answers for one
                 virtual address, as a host with a wrong address would, so this router defends it (no adverts
                 pass that would decide; this router has long served before a witness).
-   30.639992  A verdict contested [master-6-ask]: Somebody else seems to serve too, so this router announces
-                itself, waits and asks again (the peer answers for a virtual address; no adverts pass that
-                would decide; this router has long served before a witness).
-   31.277466  A verdict contested [master-7-answered]: Somebody else still serves after this router has
+   30.639992  A VI_1: verdict contested [master-6-ask]: Somebody else seems to serve too, so this router
+                announces itself, waits and asks again (the peer answers for a virtual address; no adverts
+                pass that would decide; this router has long served before a witness).
+   31.277466  A VI_1: verdict contested [master-7-answered]: Somebody else still serves after this router has
                 announced itself and asked again, so it gives way (the peer answers for a virtual address; it
                 answers on every serving port that has a witness; no adverts pass that would decide).
-   31.277466  A VI_1: MASTER -> BACKUP (Somebody else still serves after this router has announced itself and
-                asked again, so it gives way (the peer answers for a virtual address; it answers on every
-                serving port that has a witness; no adverts pass that would decide).)
-   31.277466  A peer in doubt: carrier lost on the heartbeat port
+   31.277466  A VI_1: MASTER -> BACKUP
+   31.277466  A VI_1: peer in doubt: carrier lost on the heartbeat port
    31.277874  A lets go of 192.168.10.1, 192.168.20.1, 192.168.30.1
-   31.279810  A verdict contested [backup-3-contested]: The peer still answers for the virtual address,
+   31.279810  A VI_1: verdict contested [backup-3-contested]: The peer still answers for the virtual address,
                 confirmed, so it serves although it cannot be heard, and fault_contested decides (nothing was
                 heard of the peer since the doubt began; the heartbeat port was taken down on this router).
    34.000000  <<< over: A p4p1 is set down
    34.000000  === everything heals
    36.099681  A p4p1 carrier up
-   36.639620  A the peer is heard again, no doubt is left
+   36.639620  A VI_1: the peer is heard again, no doubt is left
    37.974805  A VI_1: BACKUP -> MASTER (the MASTER has a lower priority)
    37.974900  B VI_1: MASTER -> BACKUP (outranked)
    37.975236  A has 192.168.10.1, 192.168.20.1, 192.168.30.1
