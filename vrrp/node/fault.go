@@ -171,9 +171,36 @@ func (n *Node) settlePartial(i *instance) {
 	if !i.quiet.ok {
 		i.quiet = stamp{at: q.burst.began, ok: true}
 	}
-	if n.now.Sub(i.quiet.at) >= i.masterDown() && !n.stuck() {
-		n.beginPartial(i)
+	if !n.halfIsDue(i) || n.stuck() || n.hindered(i) {
+		return
 	}
+	n.beginPartial(i)
+	if i.group == nil {
+		return
+	}
+	for _, j := range i.group.members { // together, or the group would take this one back
+		if n.halfIsDue(j) {
+			n.beginPartial(j)
+		}
+	}
+}
+
+// halfIsDue says that an instance in FAULT has ports left on which nobody has
+// answered for long enough.
+func (n *Node) halfIsDue(i *instance) bool {
+	return i.state() == vrrp.Fault && n.mayBePartial(i) && i.quiet.ok && n.now.Sub(i.quiet.at) >= i.masterDown()
+}
+
+// hindered says that the group would take this member back into FAULT at once:
+// another one has a fault of its own that cannot be waived now, or is served by
+// the peer.
+func (n *Node) hindered(i *instance) bool {
+	return i.group != nil && slices.ContainsFunc(i.group.members, func(j *instance) bool {
+		own := slices.ContainsFunc(j.faults, func(f Fault) bool { return f.Cause != CauseGroup })
+		lost := own && !j.partial && !n.halfIsDue(j)
+		served := j.obeyed.within(n.now, 3*j.interval()) // at the priority of half a service, the window is wider than it is now
+		return j != i && (lost || served)
+	})
 }
 
 // unserved says that nobody answered on any port and a witness did on one.

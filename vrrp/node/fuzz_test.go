@@ -210,7 +210,7 @@ type ordeal struct {
 // newOrdeal reads the configuration and begins.
 func newOrdeal(tb testing.TB, b []byte) *ordeal {
 	o := &ordeal{
-		tape: b, began: vrrp.Instant(time.Hour), limit: 1500, flight: 200 * time.Microsecond,
+		tape: b, began: vrrp.Instant(time.Hour), limit: 1000, flight: 200 * time.Microsecond,
 		ports: map[Port]*PortState{}, answers: map[Port]station{}, wishes: map[Key]int{}, owed: map[Key]Action{},
 	}
 	o.origin = o.tape.config()
@@ -473,7 +473,7 @@ func (o *ordeal) advert(i Instance, from station, priority uint8, interval time.
 }
 
 // settleDown makes the world well and wants the brain to find its way in it: alone it serves, beside a better one it does not.
-// Adverts that follow each other quickly would take too long.
+// Adverts that follow each other quickly, and intervals that let wait for long, would take too long.
 func (o *ordeal) settleDown() {
 	patience := 130 * time.Second // a mute port, a recant, a refusal, and a start
 	for _, i := range o.n.instances {
@@ -481,6 +481,9 @@ func (o *ordeal) settleDown() {
 			return
 		}
 		patience = max(patience, 130*time.Second+4*i.masterDown())
+	}
+	if patience > 10*time.Minute {
+		return
 	}
 	better := len(o.origin.Instances[0].VIPs)%2 == 0
 	o.limit = 5000 + 100*int(patience.Seconds())

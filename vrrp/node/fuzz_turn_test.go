@@ -10,7 +10,7 @@ import (
 // turn reads one thing to happen from the tape: usually time passes, then the world changes or an event comes.
 func (o *ordeal) turn() {
 	t := &o.tape
-	what := t.below(24)
+	what := t.below(26)
 	o.pass(pick(t, 0, time.Microsecond, time.Millisecond, 20*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond,
 		time.Second, time.Second, 3*time.Second, 10*time.Second, time.Minute))
 	switch what {
@@ -66,6 +66,55 @@ func (o *ordeal) turn() {
 		if t.below(2) == 1 {
 			o.ports[places[0]].Carrier = CarrierDown
 			o.step(CarrierLost{Port: places[0]})
+		}
+	case 24:
+		o.death()
+	case 25:
+		o.crowd()
+	}
+}
+
+// death is the scene of the crossover cable: a peer that was heard and answered long enough to be learnt goes dark, and perhaps
+// says something still.
+func (o *ordeal) death() {
+	i := o.someInstance()
+	f := i.VRRP.Family
+	for _, p := range places[1:3] {
+		o.answers[p] = greater
+		o.step(Neighbours{Port: p, Gateways: []netip.Addr{gateway.addr(f, p)}})
+	}
+	o.cached, o.virtual, o.deaf = false, false, false
+	o.speak(greater, 254)
+	o.pass(pick(&o.tape, 12*time.Second, 3*time.Second))
+	o.answers = map[Port]station{}
+	o.speak(0, 0)
+	o.ports[i.Port].Carrier = CarrierDown
+	o.step(CarrierLost{Port: i.Port})
+	o.pass(pick(&o.tape, time.Millisecond, 0, 5*time.Millisecond, 500*time.Millisecond))
+	if o.tape.below(3) > 0 {
+		o.advert(i, greater, pick[uint8](&o.tape, 254, 254, 0, 1), i.VRRP.Interval)
+	}
+}
+
+// crowd is many strangers at once: on the heartbeat, or on a segment and about one of its addresses.
+func (o *ordeal) crowd() {
+	i, about := o.someInstance(), o.tape.below(3)
+	v := i.VIPs[o.tape.below(len(i.VIPs))]
+	payload, err := i.VRRP.Advert(o.tape.next()).Append(nil, lesser.addr(i.VRRP.Family, i.Port), i.VRRP.Family.Group())
+	if err != nil {
+		o.tb.Fatal(err)
+	}
+	for k := range 1 + o.tape.below(90) {
+		mac := MAC{2, 8, byte(k)}
+		somebody := netip.AddrFrom4([4]byte{10, v.Port[1], 1, byte(k)})
+		switch about {
+		case 0: // with the checksum of another sender, which version 2 does not mind
+			o.step(Frame{Port: i.Port, MAC: mac, Src: somebody, Dst: i.VRRP.Family.Group(), TTL: 255, Payload: payload})
+		case 1:
+			o.step(Heard{Port: v.Port, Op: Gratuitous, Sender: v.Prefix.Addr(), MAC: mac, Target: v.Prefix.Addr()})
+		case 2:
+			o.step(Heard{Port: v.Port, Op: Request, Sender: somebody, MAC: mac, Target: v.Prefix.Addr()})
+			o.step(Heard{Port: v.Port, Op: Request, Sender: netip.IPv4Unspecified(), MAC: mac, Target: v.Prefix.Addr()})
 		}
 	}
 }

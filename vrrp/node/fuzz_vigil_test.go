@@ -29,6 +29,7 @@ type vigil struct {
 	asked  map[Port]*bucket
 	woken  []vrrp.Instant // at a deadline, within the last second
 	others []vrrp.Instant // by anything else
+	looks  int
 	idle   int            // times that it woke for nothing and wants to wake again at once
 	told   []vrrp.Instant // announcements within the last second
 }
@@ -63,14 +64,21 @@ func (w *vigil) look(e Event, actions []Action) {
 	}
 	_, stop := e.(Stop)
 	w.want(len(actions) <= 60+60*(len(w.cfg.Instances)+len(before.Instances)), "%d actions in one step: %+v", len(actions), actions)
+	moves := map[Key]int{}
 	for k, a := range actions {
 		w.want(!w.stopped || harmless(a), "stopped, and yet %+v", a)
 		w.action(a, actions[k+1:], before)
+		if t, ok := a.(Transition); ok {
+			moves[t.Key]++
+			w.want(moves[t.Key] <= 3, "%v moves to and fro in one step, now to %v: %s", t.Key, t.To, t.Reason)
+		}
 	}
 	w.stopped = w.stopped || stop
 	w.instances(e)
 	w.deadline(e, actions)
-	w.memory()
+	if w.looks++; w.looks%8 == 0 {
+		w.memory()
+	}
 }
 
 // harmless says that an action changes nothing outside.

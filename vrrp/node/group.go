@@ -79,8 +79,8 @@ func (n *Node) each(g *group, in vrrp.State, e vrrp.Event, leader *instance) {
 func (n *Node) groupHolds(g *group) bool {
 	for _, i := range g.members {
 		contested := i.verdict.Finding == verdict.Contested && i.cfg.Contested == ContestedHold
-		heard := i.state() == vrrp.Backup && !i.doubt.on && i.obeyed.within(n.now, i.window())
-		if i.state() == vrrp.Fault || contested || heard {
+		heard := i.obeyed.within(n.now, i.window()) && (!i.doubt.on || i.obeyed.at > i.doubt.since)
+		if i.state() == vrrp.Fault || i.state() == vrrp.Backup && (contested || heard) {
 			return true
 		}
 	}
@@ -89,14 +89,19 @@ func (n *Node) groupHolds(g *group) bool {
 
 // sayGroup reports the state that all members share.
 func (n *Node) sayGroup(g *group) {
-	state := g.members[0].state()
-	for _, i := range g.members {
-		if i.state() != state {
-			return
-		}
-	}
-	if state != g.state {
+	if state, ok := g.shared(); ok && state != g.state {
 		g.state = state
 		n.emit(GroupTransition{Name: g.cfg.Name, To: state})
 	}
+}
+
+// shared is the state of all members, if they have one and the same.
+func (g *group) shared() (vrrp.State, bool) {
+	state := g.members[0].state()
+	for _, i := range g.members {
+		if i.state() != state {
+			return vrrp.Initialize, false
+		}
+	}
+	return state, true
 }

@@ -82,3 +82,78 @@ func TestReloadDoesNotTouchAFault(t *testing.T) {
 	w.run(time.Minute)
 	w.want("nothing moved", len(a.moves) == moves && a.is(vrrp.Fault))
 }
+
+// Where one member would take a contested address and the other would wait, the one that takes leads: a group has one state, and
+// two policies must not pull it to and fro.
+func TestGroupOfTwoPolicies(t *testing.T) {
+	mixed := group2(50)
+	mixed.Instances[0].Contested, mixed.Instances[1].VRRP.Priority = ContestedTake, 20 // the first leads
+	w := newPair(t)
+	a, b := w.add("A", two(100)[0]), w.add("B") // A has nothing of the second
+	b.cfg = mixed
+	a.start()
+	b.start()
+	w.run(20 * time.Second)
+	w.cut()
+	w.until("B claims", 10*time.Second, func() bool { return b.is(vrrp.Master) })
+	moves := len(b.moves)
+	w.run(2 * time.Second)
+	w.want("and stays what it is", len(b.moves) == moves)
+}
+
+// A reload moves no state where the members of a group are not of one mind: one serves half, the other has nothing to serve on.
+func TestReloadDoesNotTouchHalfAGroup(t *testing.T) {
+	w := newPair(t)
+	a := w.add("A")
+	a.cfg = wide(100)
+	a.start()
+	w.until("A serves", 20*time.Second, a.serves)
+	a.link("p3p1", false)
+	w.run(time.Minute)
+	a.link("p1p1", false)
+	w.run(10 * time.Second)
+	half := netip.MustParseAddr("192.168.20.1")
+	moves := len(a.moves)
+	w.want("A serves half", a.has(half) && a.state[a.cfg.Instances[1].Key()] == vrrp.Fault)
+	a.tell(Reload{Config: a.cfg})
+	w.run(10 * time.Second)
+	w.want("and still does", a.has(half) && len(a.moves) == moves)
+}
+
+// An instance that joins a group, first or last in its list, follows the MASTER that is there.
+func TestReloadThatEnlargesAGroup(t *testing.T) {
+	for _, k := range []int{0, 1} {
+		w := newPair(t)
+		whole := group2(100)
+		half := Config{Instances: whole.Instances[1-k : 2-k], Groups: []Group{{Name: whole.Groups[0].Name, Members: whole.Groups[0].Members[1-k : 2-k]}}}
+		a := w.add("A")
+		a.cfg = half
+		a.start()
+		w.until("A serves", 20*time.Second, a.serves)
+		moves := len(a.moves)
+		a.cfg = whole
+		a.tell(Reload{Config: a.cfg})
+		w.until("A serves all", 20*time.Second, a.serves)
+		key := half.Instances[0].Key()
+		for _, m := range a.moves[moves:] {
+			if m.Key == key {
+				t.Errorf("member %d joined, and %v moved from %v to %v", k, key, m.From, m.To)
+			}
+		}
+	}
+}
+
+// A member that could serve half waits for one that can serve nothing at all, instead of going to and fro beside it.
+func TestGroupWithAMemberThatIsLostStaysInFault(t *testing.T) {
+	w := newPair(t)
+	a := w.add("A")
+	a.cfg = wide(100)
+	a.cfg.Instances[1].VIPs[0].Port = "p3p1" // and nowhere else
+	a.start()
+	w.until("A serves", 20*time.Second, a.serves)
+	a.link("p3p1", false)
+	w.run(time.Minute)
+	moves := len(a.moves)
+	w.run(2 * time.Minute)
+	w.want("nothing wanders", len(a.moves) == moves && a.is(vrrp.Fault))
+}

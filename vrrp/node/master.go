@@ -16,6 +16,9 @@ const (
 	// recantMemory is how long a recant makes the next one wait longer.
 	recantMemory = time.Minute
 	recantMax    = 30 * time.Second
+	// defendEvery is how often a claim of somebody else's is answered at most: two
+	// that defend an address against each other must not flood the segment.
+	defendEvery = time.Second
 	// rivalPause is the shortest time between two questions of a MASTER for one
 	// that serves as well: a third of the budget.
 	rivalPause = time.Second / 4
@@ -307,7 +310,7 @@ func (n *Node) settled(i *instance, v verdict.Verdict, s *service) {
 		if m.contested {
 			n.endContest(i) // else what is known of the rival may still grow
 		}
-		if !m.defended.within(n.now, i.masterDown()) {
+		if !m.defended.within(n.now, max(i.masterDown(), defendEvery)) {
 			m.defended.set(n.now)
 			n.announce(i, i.cfg.Announce.Repeat)
 		}

@@ -71,3 +71,17 @@ func TestContestWithoutBudget(t *testing.T) {
 		t.Errorf("%d wake-ups within a second, want at most 80", worst)
 	}
 }
+
+// TestReloadBeforeTheStart: what is read again while an instance still waits for its first carrier is what it starts with.
+func TestReloadBeforeTheStart(t *testing.T) {
+	w := newPair(t)
+	a := w.add("A", story(50))
+	a.carrier[cable] = false
+	a.start()
+	a.cfg = Config{Instances: []Instance{with(255, func(i *Instance) { i.VRRP.Interval = 2 * time.Second })}}
+	a.tell(Reload{Config: a.cfg})
+	w.run(20 * time.Second)
+	if s := a.n.instances[0].machine.Status(); s.Priority != 255 || s.MasterInterval != 2*time.Second {
+		t.Errorf("it runs at priority %d every %v", s.Priority, s.MasterInterval)
+	}
+}

@@ -10,7 +10,7 @@ import (
 // configure builds the instances of a configuration, keeping those that are
 // there already: the same interface, VRID and family are the same election.
 func (n *Node) configure(c Config) {
-	old := n.byKey
+	old, grouped := n.byKey, n.groups
 	n.instances, n.byKey, n.groups = nil, map[Key]*instance{}, nil
 	for _, cfg := range c.Instances {
 		i := old[cfg.Key()]
@@ -24,7 +24,7 @@ func (n *Node) configure(c Config) {
 		n.byKey[cfg.Key()] = i
 	}
 	for _, g := range c.Groups {
-		n.addGroup(g)
+		n.addGroup(g, grouped)
 	}
 	n.assignRoles()
 }
@@ -46,9 +46,6 @@ func (n *Node) reconfigure(i *instance, cfg Instance) {
 	i.serving = n.services(cfg, i.serving)
 	for _, w := range cfg.Witnesses {
 		n.configuredWitness(i, w)
-	}
-	if !i.running {
-		return
 	}
 	n.drive(i, vrrp.Reconfigured{Params: cfg.VRRP})
 	n.weigh(i)
@@ -103,19 +100,28 @@ func (n *Node) configuredWitness(i *instance, w Witness) {
 	}
 }
 
-func (n *Node) addGroup(c Group) {
+// addGroup builds a group. One that was there before goes on as it was, since
+// its members may differ for a reason: half a service, for one. Of another the
+// members lead if they are MASTER, until they share a state.
+func (n *Node) addGroup(c Group, had []*group) {
 	g := &group{cfg: c}
 	for _, k := range c.Members {
 		if i := n.byKey[k]; i != nil {
 			i.group = g
 			g.members = append(g.members, i)
-			g.state = i.state()
 		}
 	}
-	if len(g.members) > 0 {
-		g.assess()
-		n.groups = append(n.groups, g)
+	if len(g.members) == 0 {
+		return
 	}
+	g.state, _ = g.shared()
+	for _, h := range had {
+		if h.cfg.Name == c.Name && slices.Equal(h.cfg.Members, c.Members) {
+			g.state = h.state
+		}
+	}
+	g.assess()
+	n.groups = append(n.groups, g)
 }
 
 // assignRoles forgets ports that nothing uses any more.
