@@ -31,6 +31,8 @@ const (
 	arenaLANs   = 2
 	arenaFlight = 200 * time.Microsecond
 	arenaKernel = time.Millisecond // what a change of addresses takes
+	// arenaStumble is longer than a burst, and not as long as two that are apart.
+	arenaStumble = 15 * time.Millisecond
 )
 
 // split is how a LAN has fallen apart.
@@ -48,6 +50,7 @@ type seat struct {
 	n          *Node
 	cfg        *Config
 	up         [arenaLANs]bool
+	stumbles   vrrp.Instant            // until then the kernel answers nothing
 	holds      [arenaLANs]vrrp.Instant // until when the kernel has the address of that LAN; 0: it has not
 	backlog    []Event                 // what waits while the brain is frozen
 	state      vrrp.State
@@ -270,7 +273,7 @@ func (w *arena) arrive(x shot, what frameFate) {
 		w.answer(x, MAC{2, 0xff, byte(x.lan)}, x.event.(Heard).Target == arenaGate(x.lan))
 	default:
 		if x.ask {
-			w.answer(x, arenaMAC(x.to, x.lan), x.event.(Heard).Target == arenaVIP(x.lan).Addr() && w.has(x.to, x.lan))
+			w.answer(x, arenaMAC(x.to, x.lan), x.event.(Heard).Target == arenaVIP(x.lan).Addr() && w.has(x.to, x.lan) && w.seats[x.to].stumbles <= w.now)
 		}
 		if h, is := x.event.(Heard); !is || h.Op != Request || h.MAC != (MAC{}) {
 			w.tell(x.to, x.event)
@@ -490,6 +493,7 @@ const (
 	powersOn
 	freezes
 	thaws
+	stumbles // the kernel answers no question for a moment
 	portDown // of the first LAN
 	portUp
 	splitsA // from here on LANs: the gateway stays with A
@@ -499,7 +503,7 @@ const (
 )
 
 func (f arenaFault) String() string {
-	words := [...]string{"the cable is cut", "the cable is joined", "%s loses power", "%s is powered on", "%s freezes", "%s thaws",
+	words := [...]string{"the cable is cut", "the cable is joined", "%s loses power", "%s is powered on", "%s freezes", "%s thaws", "%s stumbles",
 		"%s: p3p1 loses carrier", "%s: p3p1 has carrier", "%s falls apart, its gateway stays with A", "%s falls apart, its gateway stays with B",
 		"%s is whole"}
 	switch f.kind {
@@ -507,7 +511,7 @@ func (f arenaFault) String() string {
 		return words[f.kind]
 	case splitsA, splitsB, heals:
 		return fmt.Sprintf(words[f.kind], "the LAN of "+string(arenaPort(f.who)))
-	case powersOff, powersOn, freezes, thaws, portDown, portUp:
+	case powersOff, powersOn, freezes, thaws, stumbles, portDown, portUp:
 	}
 	return fmt.Sprintf(words[f.kind], arenaName(f.who))
 }
@@ -531,6 +535,7 @@ func (w *arena) faults() []arenaFault {
 		add(!s.on, powersOn, who)
 		add(s.on && !s.frozen, freezes, who)
 		add(s.on && s.frozen, thaws, who)
+		add(s.on && s.stumbles <= w.now && (w.has(who, 0) || w.has(who, 1)), stumbles, who)
 		add(s.up[0], portDown, who)
 		add(!s.up[0], portUp, who)
 	}
@@ -557,6 +562,8 @@ func (w *arena) strike(f arenaFault) {
 		s.frozen = true
 	case thaws:
 		w.thaw(f.who)
+	case stumbles:
+		s.stumbles = w.now.Add(arenaStumble)
 	case portDown, portUp:
 		s.up[0] = f.kind == portUp
 		w.report(f.who, false)
@@ -740,6 +747,9 @@ func (w *arena) moved(who int, a Transition) {
 	}
 	if a.To != vrrp.Master || a.Verdict.Finding != verdict.PeerDead || m.lost > 0 {
 		return
+	}
+	if first := s.n.instances[0].doubt; !first.served && w.seats[other].stumbles != 0 {
+		return // the first burst after a loss is believed at once: that is the price of a quick takeover
 	}
 	for k := range arenaLANs {
 		if w.has(other, k) && w.reach(k, 0, 1) {

@@ -23,10 +23,12 @@ var (
 	exploreRoot   = flag.String("explore.root", "", "explore only from situations with this in their name")
 )
 
-// disturbance is a choice at one step of a chain: a fault before it, or the fate of one of its frames.
+// disturbance is a choice at one step of a chain: a fault before it, or the fate of one of its frames. A fault strikes as soon as the step before
+// is over, or in the last moment, when what it leads to comes after the step.
 type disturbance struct {
 	step  int // steps since the root
 	fault arenaFault
+	last  bool
 	fate  frameFate // delivered: it is a fault
 	nth   int
 }
@@ -34,6 +36,9 @@ type disturbance struct {
 // take does the disturbed step.
 func (d disturbance) take(w *arena) {
 	if d.fate == delivered {
+		if at, _, ok := w.next(); ok && d.last {
+			w.now = at
+		}
 		w.strike(d.fault)
 		w.step(nil)
 		return
@@ -153,6 +158,7 @@ func (x *expedition) disturb(c chain, step int) []chain {
 	}
 	for _, f := range w.faults() {
 		try(disturbance{fault: f})
+		try(disturbance{fault: f, last: true})
 	}
 	frames := clone(w).step(nil)
 	for nth := range frames {
@@ -280,6 +286,7 @@ func explorations() []exploration {
 			scripted{arenaFault{cuts, 0}, 0}, scripted{arenaFault{splitsA, 0}, 0}, scripted{arenaFault{splitsB, 1}, 20 * time.Second},
 			scripted{arenaFault{heals, 1}, 0})},
 		{"the peer is dead", high, low, after(scripted{arenaFault{powersOff, 0}, 10 * time.Second})},
+		{"the peer is frozen", high, low, after(scripted{arenaFault{freezes, 0}, 10 * time.Second})},
 		{"equals in peace", high, high, boot},
 	}
 }
