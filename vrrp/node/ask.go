@@ -398,7 +398,7 @@ func (n *Node) served(p *port, t *target, asked pending, mac MAC) {
 		}
 	} else {
 		n.noteStranger(p, t.addr, mac)
-		n.meet(p, mac, fresh)
+		n.meet(p, t.addr, mac, fresh)
 	}
 	for _, q := range n.inquiries {
 		q.vipAnswered(p, t, f, mac)
@@ -413,19 +413,33 @@ func (n *Node) served(p *port, t *target, asked pending, mac MAC) {
 // meet makes a peer of a stranger that serves on two ports at once: a printer with a
 // wrong address has one, a router that was never met, because it was always BACKUP,
 // has them all. Who answers beside a MASTER that is heard stays what he is.
-func (n *Node) meet(p *port, mac MAC, fresh bool) {
+func (n *Node) meet(p *port, vip netip.Addr, mac MAC, fresh bool) {
 	if fresh || p.isProxy(mac) {
-		p.newcomer = MAC{}
+		p.newcomer = newcomer{}
 		return
 	}
-	p.newcomer = mac
-	p.came.set(n.now)
+	p.newcomer = newcomer{mac: mac, vip: vip, at: n.now}
 	for _, q := range n.ports {
-		if q != p && q.newcomer != (MAC{}) && q.came.within(n.now, answerWindow) {
+		if c := q.newcomer; q != p && c.mac != (MAC{}) && n.now.Sub(c.at) <= answerWindow && n.servedTogether(p, vip, q, c.vip) {
 			p.addPeer(mac)
-			q.addPeer(q.newcomer)
+			q.addPeer(c.mac)
 		}
 	}
+}
+
+// servedTogether says that one instance, or one group, serves both addresses.
+func (n *Node) servedTogether(p *port, a netip.Addr, q *port, b netip.Addr) bool {
+	for _, i := range n.instances {
+		if !i.serves(p, a) {
+			continue
+		}
+		for _, j := range n.instances {
+			if j.serves(q, b) && (j == i || j.group != nil && j.group == i.group) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // noteStranger tells once of a station that claims a VIP and is nobody's peer.
@@ -490,7 +504,7 @@ func (n *Node) takeOverheard(p *port, e Heard) {
 	case fresh && !p.learned:
 		p.addAsker(e.MAC) // where a fabric keeps broadcasts from it, this says whom to ask
 	case !p.isPeer(e.MAC):
-		n.meet(p, e.MAC, fresh)
+		n.meet(p, e.Sender, e.MAC, fresh)
 	}
 	for _, i := range n.instances {
 		if i.serves(p, e.Sender) {

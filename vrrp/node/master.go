@@ -123,10 +123,12 @@ func (n *Node) contest(i *instance) {
 	m.asked, m.rivals = true, nil
 }
 
-// masterDoubts says that the heartbeat cannot show another MASTER. A contest
-// asks in its own time.
+// masterDoubts says that the heartbeat cannot show another MASTER, or shows one that
+// does not hear this one. A contest asks in its own time.
 func (n *Node) masterDoubts(i *instance) bool {
-	return !i.mastery.contested && (!i.heart.up() || n.now < i.mastery.unsureUntil)
+	m := &i.mastery
+	unheard := m.heardEnd.within(n.now, 2*i.interval()) && !n.exchanging(i)
+	return !m.contested && (!i.heart.up() || unheard || n.now < m.unsureUntil)
 }
 
 // askForRivals puts one question for one VIP on each serving port. A witness is

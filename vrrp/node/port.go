@@ -43,8 +43,7 @@ type port struct {
 	learned   bool  // a peer answered for the VIP since carrier came up or the MASTER changed
 	proxies   []MAC // answered the control question
 	strangers []MAC // answered for the VIP and were never tied to the peer
-	newcomer  MAC   // the last of them that did so while no MASTER was heard
-	came      stamp
+	newcomer  newcomer
 
 	targets   map[netip.Addr]*target
 	witnesses []netip.Addr // candidates, best first
@@ -59,6 +58,14 @@ type port struct {
 	misses  int  // VIP questions unanswered in a row, in peacetime
 	blind   bool // the VIP is silent here while the peer's adverts are fresh
 	draws   uint64
+}
+
+// newcomer is the last stranger that answered for a VIP, or announced one, while no
+// MASTER was heard.
+type newcomer struct {
+	mac MAC
+	vip netip.Addr
+	at  vrrp.Instant
 }
 
 // stamp is a moment that may not have been.

@@ -165,6 +165,7 @@ func (w *World) heal() {
 	for len(w.active) > 0 {
 		w.end(w.active[0])
 	}
+	w.weather = weather{} // even the loss that was always there
 	for _, r := range w.routers {
 		r.comeUp()
 	}

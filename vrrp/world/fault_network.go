@@ -70,7 +70,19 @@ func (w *World) nicGone(f Fault) func() {
 	return func() {
 		undo()
 		p.router.report(p, true)
+		p.router.missed(p)
 	}
+}
+
+// missed tells a process, once the port is there again, of the addresses that went with it.
+func (r *router) missed(p *nic) {
+	r.soon(300*time.Microsecond, func() {
+		for v, x := range r.world.vips {
+			if x.segment == p.segment.number && !r.kernel.has(v) && r.state[x.virtual] == vrrp.Master {
+				r.take(node.Deleted{Key: r.config.Instances[x.virtual].Key()})
+			}
+		}
+	})
 }
 
 // flush drops the addresses of a port that went: the kernel does, of a port that is gone.

@@ -437,7 +437,7 @@ func (j *judge) mayLeave(r *router, n int, v verdict.Verdict) bool {
 	if r.seen.stopping || lately(r.seen.shaken, memory) || lately(r.seen.stalled, memory) || !r.kernel.sound() || lately(r.kernel.troubled, memory+35*time.Second) {
 		return true
 	}
-	if lately(j.strangers, time.Minute) || j.claimedAgain() || j.claimed() == 1 && v.Rule == verdict.MasterYoung {
+	if j.claimed() > 1 || lately(j.strangers, time.Minute) || j.claimedAgain() || j.claimed() == 1 && v.Rule == verdict.MasterYoung {
 		return true // several at once look like a router, and one that was there before may be taken for the peer
 	}
 	for m := range w.virtuals {

@@ -39,6 +39,7 @@ func (s Story) play(t transcript) Result {
 
 // round lets the faults of a round happen, heals everything, and wants calm.
 func (w *World) round(p Round) {
+	w.weather.loss = w.scene.Loss
 	for _, f := range p.Faults {
 		w.run(epoch.Add(f.At))
 		if w.result.Violation != nil {
@@ -95,7 +96,7 @@ func (j *judge) settled() {
 func (j *judge) believed(n int, master *router) {
 	w := j.w
 	for v, x := range w.vips {
-		if b := w.segments[x.segment].believed[v]; x.virtual == n && b != nil && b != master && !master.plain {
+		if b := w.segments[x.segment].believed[v]; x.virtual == n && b != nil && b != master && !master.plain && !w.scene.Take {
 			w.violated("I4", "%s serves %v, and the gateway of %s still sends to %s", master.name, x.prefix.Addr(), segmentNames[x.segment], b.name)
 		}
 	}
