@@ -31,8 +31,9 @@ type judge struct {
 	hostile int          // somebody forges adverts
 	forged  vrrp.Instant // and did until then
 
-	moves [maxVirtuals]int // transitions since the heal
-	calm  bool             // nothing may move
+	moves  [maxVirtuals]int // transitions since the heal
+	calm   bool             // nothing may move
+	healed vrrp.Instant     // when everything did; 0: something may still go wrong
 }
 
 // seen is what the world knows of a router that the invariants need.
@@ -48,12 +49,6 @@ type seen struct {
 	took                  [maxVirtuals]vrrp.Instant // when it became MASTER
 	recanted              [maxVirtuals]vrrp.Instant // when it last recanted,
 	recants               [maxVirtuals]int          // and how often within a minute
-}
-
-// Worst is how close a run came to its bounds.
-type Worst struct {
-	Both time.Duration // I1
-	None time.Duration // I3
 }
 
 func newJudge(w *World) judge { return judge{w: w} }
@@ -124,8 +119,9 @@ func (j *judge) lookAtAddress(v int) {
 			}
 			*since = max(*since, w.segments[w.vips[v].segment].lost[x.number][y.number])
 			took := w.now.Sub(*since)
-			w.result.Worst.Both = max(w.result.Worst.Both, took)
-			if took > j.boundBoth(w.vips[v].virtual, x, y) {
+			bound := j.boundBoth(w.vips[v].virtual, x, y)
+			w.result.Worst.Both.see(took, bound)
+			if took > bound {
 				w.violated("I1", "%s and %s both serve %v for %v", x.name, y.name, w.vips[v].prefix.Addr(), took)
 			}
 		}
@@ -271,7 +267,7 @@ func (j *judge) lookAtService(n int) {
 			continue
 		}
 		took := w.now.Sub(max(*since, r.seen.fit[n], r.seen.stalled)) - r.seen.penance(n, w)
-		w.result.Worst.None = max(w.result.Worst.None, took)
+		w.result.Worst.None.see(took, w.scene.boundNone())
 		if took > w.scene.boundNone() {
 			w.violated("I3", "nobody serves %s for %v, and %s could", w.routers[0].config.Instances[n].Name, took, r.name)
 		}
@@ -392,6 +388,9 @@ func (j *judge) moved(r *router, n int, t node.Transition) {
 		j.moves[n] = 0 // another fault has healed
 	case t.From == vrrp.Backup || t.From == vrrp.Master:
 		j.moves[n]++
+		if j.healed != 0 {
+			w.result.Worst.Settled.see(w.now.Sub(j.healed), w.scene.settle())
+		}
 		if j.calm {
 			w.violated("I4", "%s moves %s from %s to %s after all was calm", r.name, t.Name, t.From, t.To)
 		}

@@ -53,11 +53,12 @@ func (w *World) round(p Round) {
 	}
 	w.heal()
 	clear(w.judge.moves[:])
+	w.judge.healed = w.now
 	w.run(epoch.Add(p.Heal + w.scene.settle()))
 	w.judge.settled()
 	w.judge.calm = true
 	w.run(epoch.Add(p.Heal + w.scene.settle() + w.scene.calm()))
-	w.judge.calm = false
+	w.judge.calm, w.judge.healed = false, 0
 	w.result.Heals++
 }
 

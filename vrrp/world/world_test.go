@@ -25,7 +25,7 @@ func TestDigest(t *testing.T) {
 		"seed":      func(r *Result) { r.Seed++ },
 		"episodes":  func(r *Result) { r.Episodes[PowerOff]++ },
 		"heals":     func(r *Result) { r.Heals++ },
-		"worst":     func(r *Result) { r.Worst.None++ },
+		"worst":     func(r *Result) { r.Worst.None.Took++ },
 		"violation": func(r *Result) { r.Violation = &Violation{Invariant: "I1"} },
 		"a moment":  func(r *Result) { r.trace.mix(1) },
 		"another":   func(r *Result) { r.trace.mix(2) },
@@ -51,4 +51,16 @@ func BenchmarkRun(b *testing.B) {
 	}
 	b.ReportMetric(simulated.Seconds()/b.Elapsed().Seconds(), "×realtime")
 	b.ReportMetric(float64(faults)/b.Elapsed().Seconds(), "faults/s")
+}
+
+func TestClosest(t *testing.T) {
+	var c Closest
+	for _, x := range []struct{ took, limit, want time.Duration }{{1, 10, 1}, {5, 100, 1}, {2, 10, 2}, {0, 1, 2}, {60, 100, 60}, {6, 10, 60}} {
+		if c.see(x.took, x.limit); c.Took != x.want {
+			t.Errorf("of %v in %v: the closest took %v, want %v", x.took, x.limit, c.Took, x.want)
+		}
+	}
+	if c.Share() != 0.6 || (Closest{}).Share() != 0 {
+		t.Errorf("a share of %v of %v", c.Share(), c)
+	}
 }

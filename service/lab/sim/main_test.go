@@ -142,9 +142,9 @@ func TestReport(t *testing.T) {
 func TestTally(t *testing.T) {
 	var a, b world.Result
 	a.Seed, a.Scene, a.Simulated, a.Events = 1, world.DrawScene(1), time.Hour, 1000
-	a.Episodes[world.PowerOff], a.Worst.Both = 3, time.Millisecond
+	a.Episodes[world.PowerOff], a.Worst.Both = 3, world.Closest{Took: time.Millisecond, Limit: time.Second}
 	b.Seed, b.Scene, b.Simulated, b.Heals = 2, world.DrawScene(1), time.Hour, 2
-	b.Episodes[world.Hang], b.Worst.Both = 5, 2*time.Millisecond
+	b.Episodes[world.Hang], b.Worst.Both = 5, world.Closest{Took: 2 * time.Millisecond, Limit: time.Second}
 	b.Violation = &world.Violation{Invariant: "I7"}
 	one, two := newTally(0), newTally(0)
 	one.add(a, time.Second)

@@ -48,8 +48,6 @@ type closest struct {
 	seed uint64
 }
 
-func (c closest) share() float64 { return c.Took.Seconds() / c.Limit.Seconds() }
-
 func newTally(from uint64) *tally { return &tally{begin: time.Now(), from: from} }
 
 // add takes one more world into account and returns how many have failed.
@@ -89,7 +87,7 @@ func (t *tally) closer(r world.Result) {
 			continue
 		}
 		had := &t.bounds[k]
-		if c.share() > had.share() || c.share() == had.share() && c.seed < had.seed {
+		if c.Share() > had.Share() || c.Share() == had.Share() && c.seed < had.seed {
 			*had = c
 		}
 	}
@@ -131,7 +129,7 @@ func (t *tally) print(out io.Writer, workers int) error {
 	row("events", "%s, %s per second", grouped(t.events), grouped(float64(t.events)/took.Seconds()))
 	row("steps of brains", "%s, %s per second", grouped(t.steps), grouped(float64(t.steps)/took.Seconds()))
 	for _, c := range t.bounds {
-		row("worst "+c.Invariant, "%s: %v of %v allowed, %.0f %%, seed %#x", c.Of, c.Took.Round(time.Microsecond), c.Limit, 100*c.share(), c.seed)
+		row("worst "+c.Invariant, "%s: %v of %v allowed, %.0f %%, seed %#x", c.Of, c.Took.Round(time.Microsecond), c.Limit, 100*c.Share(), c.seed)
 	}
 	row("digest", "%016x", t.digest)
 	row("violations", "%d", len(t.failed))
