@@ -27,6 +27,7 @@
 //   - port.go: one interface, what was read of it, and whether its carrier counts
 //   - calibrate.go: what is asked in peacetime, so that a silence counts later
 //   - ask.go: how one question is put and paid for, and whose answer an answer is
+//   - stranger.go: who answers for a VIP and was never met
 //   - inquiry.go: bursts, a few rounds of questions on all serving ports together
 //   - backup.go: doubt, readings for the judge, and his verdict as a ruling
 //   - master.go: another who serves as well, and giving way to him

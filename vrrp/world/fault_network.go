@@ -118,15 +118,18 @@ func (w *World) switchReboot(f Fault) func() {
 	}
 }
 
+// lanSplit puts a router on the far side of a segment, and with N the gateway as well.
 func (w *World) lanSplit(f Fault) func() {
 	s := w.segments[f.Segment]
-	before := s.island[f.Router]
-	s.island[f.Router] = 1
-	gateway := s.stations[0].island
-	if f.N > 0 {
-		s.stations[0].island = 1
+	router := count(&s.island[f.Router])
+	if f.N == 0 {
+		return router
 	}
-	return func() { s.island[f.Router], s.stations[0].island = before, gateway }
+	gateway := count(&s.stations[0].island)
+	return func() {
+		router()
+		gateway()
+	}
 }
 
 func (w *World) isolation(f Fault) func()    { return count(&w.segments[f.Segment].isolated) }

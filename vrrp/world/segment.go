@@ -19,7 +19,7 @@ type segment struct {
 
 	off, cut int                         // without power; cut
 	blocked  [maxRouters][maxRouters]int // frames from one to another are lost
-	island   [maxRouters]int             // a split segment has several
+	island   [maxRouters]int             // of a split segment: on its far side, so often
 	isolated int                         // routers don't see each other, others do
 	hides    int                         // questions from 0.0.0.0 are swallowed
 	claims   int                         // how often somebody else ever claimed one
@@ -45,7 +45,7 @@ func newSegment(w *World, number int) *segment {
 // carries says that a frame sent now by one router arrives at another.
 func (s *segment) carries(x, y *router) bool {
 	p, q := x.nics[s.number], y.nics[s.number]
-	return p.passes() && q.passes() && s.blocked[x.number][y.number] == 0 && s.island[x.number] == s.island[y.number] && s.isolated == 0
+	return p.passes() && q.passes() && s.blocked[x.number][y.number] == 0 && (s.island[x.number] > 0) == (s.island[y.number] > 0) && s.isolated == 0
 }
 
 // between says that frames pass between two routers, both ways.
@@ -53,7 +53,7 @@ func (s *segment) between(x, y *router) bool { return s.carries(x, y) && s.carri
 
 // reaches says that a station and a router hear each other.
 func (s *segment) reaches(x *router, t *station) bool {
-	return x.nics[s.number].passes() && s.island[x.number] == t.island
+	return x.nics[s.number].passes() && (s.island[x.number] > 0) == (t.island > 0)
 }
 
 // fly lets something arrive after a flight: not at all, once or twice.
