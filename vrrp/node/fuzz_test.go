@@ -118,7 +118,7 @@ func (t *tape) instance() Instance {
 		PreemptDelay: pick(t, 0, 0, 2*time.Second, 100*time.Second), DownAdverts: pick(t, 0, 0, 1, 10),
 	}
 	i := Instance{Name: "VI_" + string('A'+rune(v.VRID-50)), Port: pick(t, places[0], places[0], places[3], places[1])}
-	intervals := []time.Duration{time.Second, time.Second, 100 * time.Millisecond, 10 * time.Millisecond, 40 * time.Second}
+	intervals := []time.Duration{time.Second, time.Second, 700 * time.Millisecond, 100 * time.Millisecond, 10 * time.Millisecond, 40 * time.Second}
 	if v.Family == vrrp.IPv6 {
 		v.Version = vrrp.V3
 	}

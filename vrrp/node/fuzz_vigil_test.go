@@ -22,7 +22,8 @@ type vigil struct {
 	stopped bool
 
 	state  map[Key]vrrp.State
-	holds  map[Key]bool
+	holds  map[Key]bool // was told to the kernel
+	put    map[Key]bool // and the kernel said so
 	shown  map[Key]bool
 	proved map[Key]vrrp.Instant // an advert to obey was heard
 	doubts map[Key]doubt        // as they were before the event
@@ -42,7 +43,7 @@ type bucket struct {
 
 func newVigil(tb testing.TB, now vrrp.Instant, c Config) *vigil {
 	return &vigil{
-		tb: tb, now: now, n: New(now, c), cfg: c, state: map[Key]vrrp.State{}, holds: map[Key]bool{}, shown: map[Key]bool{},
+		tb: tb, now: now, n: New(now, c), cfg: c, state: map[Key]vrrp.State{}, holds: map[Key]bool{}, put: map[Key]bool{}, shown: map[Key]bool{},
 		proved: map[Key]vrrp.Instant{}, doubts: map[Key]doubt{}, asked: map[Port]*bucket{},
 	}
 }
@@ -61,6 +62,9 @@ func (w *vigil) look(e Event, actions []Action) {
 		if !w.still {
 			w.cfg = w.next
 		}
+	}
+	if said, ok := e.(Installed); ok && said.Serving && w.holds[said.Key] {
+		w.put[said.Key] = true
 	}
 	_, stop := e.(Stop)
 	w.want(len(actions) <= 60+60*(len(w.cfg.Instances)+len(before.Instances)), "%d actions in one step: %+v", len(actions), actions)
@@ -122,16 +126,16 @@ func (w *vigil) action(a Action, rest []Action, before Config) {
 		to, moves := nextState(a.Key, rest)
 		w.want(w.state[a.Key] == vrrp.Master || moves && to == vrrp.Master, "%v installs as %v", a.Key, w.state[a.Key])
 		w.leased(a.Key, a.Lease, before)
-		w.holds[a.Key] = true
+		w.holds[a.Key], w.put[a.Key] = true, false
 	case Withdraw:
 		_, moves := nextState(a.Key, rest)
 		w.want(w.state[a.Key] == vrrp.Master && moves, "%v withdraws as %v", a.Key, w.state[a.Key])
-		w.holds[a.Key] = false
+		w.holds[a.Key], w.put[a.Key] = false, false
 	case Renew:
-		w.want(w.state[a.Key] == vrrp.Master && w.holds[a.Key] && a.Lease > 0, "%v renews as %v", a.Key, w.state[a.Key])
+		w.want(w.state[a.Key] == vrrp.Master && w.put[a.Key] && a.Lease > 0, "%v renews as %v", a.Key, w.state[a.Key])
 		w.leased(a.Key, a.Lease, before)
 	case Announce:
-		w.want(w.holds[a.Key] && a.Repeat > 0, "%v announces as %v: %+v", a.Key, w.state[a.Key], a)
+		w.want(w.put[a.Key] && a.Repeat > 0, "%v announces as %v: %+v", a.Key, w.state[a.Key], a)
 		w.told = append(w.told, w.now)
 	case Transition:
 		w.transition(a)
@@ -234,6 +238,7 @@ func (w *vigil) instances(e Event) {
 		if !keys[k] {
 			delete(w.state, k)
 			delete(w.holds, k)
+			delete(w.put, k)
 			delete(w.shown, k)
 			delete(w.proved, k)
 			delete(w.doubts, k)
