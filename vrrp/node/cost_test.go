@@ -96,3 +96,34 @@ func size(v reflect.Value, seen map[unsafe.Pointer]bool) int {
 	}
 	return total
 }
+
+// What strangers send by the thousand under ever new names, good adverts and claims of our addresses among it, is forgotten.
+func TestNothingIsKeptOfACrowd(t *testing.T) {
+	w, a, b := boot(t, dual(100), dual(50))
+	w.cut()
+	const most = 2000 // things; a list without a bound would have more
+	for k := range 6000 {
+		somebody := netip.AddrFrom4([4]byte{10, 9, byte(k >> 8), byte(k)})
+		mac := MAC{2, 9, 9, byte(k >> 8), byte(k)}
+		for _, x := range []*box{a, b} {
+			i := x.cfg.Instances[k%len(x.cfg.Instances)]
+			v := i.VIPs[k%len(i.VIPs)]
+			x.tell(Heard{Port: v.Port, Op: Request, Sender: somebody, MAC: mac, Target: v.Prefix.Addr()})
+			x.tell(Heard{Port: v.Port, Op: Op(1 + k%3), Sender: v.Prefix.Addr(), MAC: mac, Target: somebody})
+			x.tell(Neighbours{Port: v.Port, Gateways: []netip.Addr{somebody}, Known: map[netip.Addr]MAC{somebody.Next(): mac}})
+			src, dst := somebody, netip.MustParseAddr("224.0.0.18")
+			if i.VRRP.Family == vrrp.IPv6 {
+				src, dst = netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 14: byte(k >> 8), 15: byte(k)}), netip.MustParseAddr("ff02::12")
+			}
+			payload, err := i.VRRP.Advert(uint8(k%255)).Append(nil, src, dst)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.tell(Frame{Port: i.Port, MAC: mac, Src: src, Dst: dst, TTL: 255, Payload: payload})
+		}
+		w.run(time.Millisecond)
+	}
+	if kept := footprint(a.n) + footprint(b.n); kept > most {
+		t.Errorf("%d things are kept, want at most %d", kept, most)
+	}
+}

@@ -26,7 +26,8 @@ type vigil struct {
 	put    map[Key]bool // and the kernel said so
 	shown  map[Key]bool
 	proved map[Key]vrrp.Instant // an advert to obey was heard
-	doubts map[Key]doubt        // as they were before the event
+	doubts map[Key]doubt        // as they were before the event, and the windows
+	window map[Key]time.Duration
 	asked  map[Port]*bucket
 	woken  []vrrp.Instant // at a deadline, within the last second
 	others []vrrp.Instant // by anything else
@@ -44,7 +45,7 @@ type bucket struct {
 func newVigil(tb testing.TB, now vrrp.Instant, c Config) *vigil {
 	return &vigil{
 		tb: tb, now: now, n: New(now, c), cfg: c, state: map[Key]vrrp.State{}, holds: map[Key]bool{}, put: map[Key]bool{}, shown: map[Key]bool{},
-		proved: map[Key]vrrp.Instant{}, doubts: map[Key]doubt{}, asked: map[Port]*bucket{},
+		proved: map[Key]vrrp.Instant{}, doubts: map[Key]doubt{}, window: map[Key]time.Duration{}, asked: map[Port]*bucket{},
 	}
 }
 
@@ -186,13 +187,10 @@ func (w *vigil) transition(a Transition) {
 // alive fails if an advert to obey was heard in the doubt, and lately.
 func (w *vigil) alive(k Key, d doubt, what string) {
 	heard, ok := w.proved[k]
-	i := w.n.byKey[k]
-	if !ok || i == nil || !d.on {
+	if !ok || !d.on {
 		return
 	}
-	s := i.machine.Status()
-	window := s.MasterInterval*3/2 + s.Skew
-	w.want(heard <= d.since || w.now.Sub(heard) > window, "%v %s, although an advert was obeyed %v ago, in a doubt of %v", k, what,
+	w.want(heard <= d.since || w.now.Sub(heard) > w.window[k], "%v %s, although an advert was obeyed %v ago, in a doubt of %v", k, what,
 		w.now.Sub(heard), w.now.Sub(d.since))
 }
 
@@ -229,7 +227,7 @@ func (w *vigil) instances(e Event) {
 		if _, frame := e.(Frame); frame && s.State == vrrp.Backup && s.Heard && s.LastHeard == w.now {
 			w.proved[k] = w.now
 		}
-		w.doubts[k] = i.doubt
+		w.doubts[k], w.window[k] = i.doubt, s.MasterInterval*3/2+s.Skew
 	}
 	for k, s := range w.state {
 		if !keys[k] || w.stopped {
@@ -242,6 +240,7 @@ func (w *vigil) instances(e Event) {
 			delete(w.shown, k)
 			delete(w.proved, k)
 			delete(w.doubts, k)
+			delete(w.window, k)
 		}
 	}
 }

@@ -157,3 +157,34 @@ func TestGroupWithAMemberThatIsLostStaysInFault(t *testing.T) {
 	w.run(2 * time.Minute)
 	w.want("nothing wanders", len(a.moves) == moves && a.is(vrrp.Fault))
 }
+
+// A member whose MASTER is heard after its doubt began holds the group, although another member's peer is proved dead: the proof of
+// life counts for as long as it would for that member alone. Each member has a heartbeat port of its own, and both go dark.
+func TestGroupHoldsWhileAMemberIsServed(t *testing.T) {
+	apart := func(priority uint8) Config {
+		c := group2(priority)
+		all := story(priority).VIPs
+		for k := range c.Instances {
+			i := &c.Instances[k]
+			i.Routes, i.Witnesses, i.VIPs = nil, []Witness{{Addr: netip.MustParseAddr(gates[k]), Port: ports[k]}}, all[k:k+1]
+			i.VRRP.Addresses = []netip.Addr{all[k].Prefix.Addr()}
+		}
+		c.Instances[1].Port, c.Instances[1].Source = "p1p1", netip.AddrFrom4([4]byte{203, 0, 113, priority})
+		c.Groups[0].Members[1] = c.Instances[1].Key()
+		return c
+	}
+	w, a, b := boot(t, apart(100), apart(50))
+	i := a.cfg.Instances[1]
+	dst := i.VRRP.Family.Group()
+	payload, err := i.VRRP.Advert(100).Append(nil, i.Source, dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.powerOff(a)
+	b.link("p1p1", false)
+	w.run(2 * time.Millisecond)
+	b.tell(Frame{Port: i.Port, MAC: a.macs[i.Port], Src: i.Source, Dst: dst, TTL: 255, Payload: payload})
+	w.run(time.Second)
+	w.want("B holds still", b.is(vrrp.Backup))
+	w.until("B serves when the advert is old", 4*time.Second, b.serves)
+}
