@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,22 +41,17 @@ func keep(t target) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	kept := 0
+	kept, old := 0, 0
 	for _, file := range candidates {
 		if kept == maxKept {
 			break
 		}
 		blocks, err := r.reach(file)
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "left out, it belongs to an older form of the target: %v\n", err) // one that fails would have failed before
+			old++ // one that fails would have failed as the target was fuzzed
 			continue
 		}
-		fresh := false
-		for block := range blocks {
-			fresh = fresh || !reached[block]
-			reached[block] = true
-		}
-		if !fresh {
+		if !adds(reached, blocks) {
 			continue
 		}
 		kept++
@@ -63,7 +59,17 @@ func keep(t target) (int, error) {
 			return kept, err
 		}
 	}
+	if old > 0 {
+		fmt.Fprintf(os.Stderr, "%d cached inputs belong to an older form of %s\n", old, t.name)
+	}
 	return kept, nil
+}
+
+// adds puts more blocks to those that were reached and tells whether there was a new one among them.
+func adds(reached, more map[string]bool) bool {
+	before := len(reached)
+	maps.Copy(reached, more)
+	return len(reached) > before
 }
 
 // small lists the files of a folder that are not too large, the smallest first; none where there is no folder.
