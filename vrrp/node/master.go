@@ -412,25 +412,26 @@ func (n *Node) vipsClaimed(i *instance, mac MAC) int {
 }
 
 // everywhere says that the rival answered the full burst on every serving port
-// on which a witness did. Half a service gives way wherever it is answered.
+// on which a witness did. Where nobody was ever known on a port, whoever answers there
+// counts for a rival that is known on another. Half a service gives way wherever it
+// is answered.
 func (n *Node) everywhere(i *instance) verdict.Tri {
 	q := n.inquiryOf(i)
 	if q == nil || q.burst == nil {
 		return verdict.TriUnknown
 	}
-	any := false
+	known := false
 	for _, a := range q.burst.asks {
-		served := slices.ContainsFunc(a.answers, func(x answer) bool {
+		rival := slices.ContainsFunc(a.answers, func(x answer) bool {
 			return x.confirmed() && n.kind(i, a.port, x.mac) != verdict.RivalStranger
 		})
-		switch {
-		case served:
-			any = true
-		case a.witnessAny && !i.partial:
+		perhaps := slices.ContainsFunc(a.answers, func(x answer) bool { return x.confirmed() && a.port.maySpeak(x.mac) })
+		if !rival && !perhaps && a.witnessAny && !i.partial {
 			return verdict.TriNo
 		}
+		known = known || rival
 	}
-	return tri(any)
+	return tri(known)
 }
 
 func tri(b bool) verdict.Tri {

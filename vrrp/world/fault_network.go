@@ -76,7 +76,11 @@ func (w *World) nicGone(f Fault) func() {
 
 // missed tells a process, once the port is there again, of the addresses that went with it.
 func (r *router) missed(p *nic) {
-	r.soon(300*time.Microsecond, func() {
+	r.soon(10*time.Millisecond, func() {
+		if r.dead() {
+			r.missed(p)
+			return
+		}
 		for v, x := range r.world.vips {
 			if x.segment == p.segment.number && !r.kernel.has(v) && r.state[x.virtual] == vrrp.Master {
 				r.take(node.Deleted{Key: r.config.Instances[x.virtual].Key()})

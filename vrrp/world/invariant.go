@@ -141,7 +141,7 @@ func (j *judge) canSettle(v int, x, y *router) bool {
 		return x.plain != y.plain && j.meet(v, x, y) && j.w.scene.Routers == 2 && j.w.scene.Interval >= time.Second
 	}
 	both := x.seen.old(j.w, j.w.vips[v].virtual) && y.seen.old(j.w, j.w.vips[v].virtual)
-	return (j.w.scene.Routers == 2 || j.contacts(x, y) > 1) && (!both || j.meet(v, x, y))
+	return (j.w.scene.Routers == 2 && s.claims == 0 || j.contacts(x, y) > 1) && (!both || j.meet(v, x, y))
 }
 
 // canAsk says that questions cross the segment, or adverts another one. A fabric that swallows
@@ -163,7 +163,7 @@ func (s *seen) old(w *World, n int) bool { return w.now.Sub(s.took[n]) > w.scene
 
 // contacts counts the segments on which two routers meet over an address. One of three that was
 // always BACKUP is known to nobody, and where it meets another on one segment only it may be a
-// printer with a wrong address.
+// printer with a wrong address, as there was one.
 func (j *judge) contacts(x, y *router) int {
 	var met [numSegments]bool
 	total := 0
