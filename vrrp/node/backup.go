@@ -127,7 +127,7 @@ func (n *Node) pursue(i *instance) {
 	case n.ruleDue(i) && !n.fresh(i, q):
 		n.startBurst(q, i) // instead of a running one: rivals must not fall into step
 	case n.now < i.doubt.next:
-		return
+		// not yet
 	case running && q.burst.began >= i.doubt.since, q.burst != nil && q.burst.began == n.now:
 		// shared with another instance
 	default:
@@ -223,7 +223,6 @@ func (n *Node) age(s stamp) verdict.Age {
 func (p *port) link() verdict.Link {
 	switch {
 	case !p.known:
-		return verdict.LinkUnknown
 	case !p.state.Present:
 		return verdict.LinkGone
 	case !p.state.AdminUp:

@@ -237,6 +237,35 @@ func TestBlindness(t *testing.T) {
 	}
 }
 
+// A port on which nobody answers for the virtual address becomes blind by its own calibration.
+func TestCalibrationNoticesBlindness(t *testing.T) {
+	n := calm(t, lone(50, 0))
+	p := n.byName["p3p1"]
+	for k := 0; k < 10 && !p.blind; k++ {
+		n.now = n.now.Add(5 * time.Second)
+		n.instances[0].obeyed.set(n.now)
+		p.nextAsk = n.now
+		n.calibrate(p)
+	}
+	if !p.blind {
+		t.Errorf("after ten questions: %d misses", p.misses)
+	}
+}
+
+// The one question that is possible is put at once, whichever would be next.
+func TestOnlyPossibleQuestion(t *testing.T) {
+	for turn := range turns {
+		n := single(t, lone(50, 0))
+		p := n.byName["p3p1"]
+		p.dropWitness(addr(gates[0]))
+		p.turn, p.nextAsk, n.out = turn, n.now, nil
+		n.calibrate(p)
+		if q := questions(n.out); len(q) != 1 || q[0].Target != addr("192.168.10.0") {
+			t.Errorf("turn %d: asked %v", turn, q)
+		}
+	}
+}
+
 // The control is our own address in the subnet of a virtual one, or the address of the network, where there is one.
 func TestControlAddress(t *testing.T) {
 	for _, c := range []struct {
@@ -250,6 +279,7 @@ func TestControlAddress(t *testing.T) {
 		{"the smallest network", []string{"192.168.10.1/30"}, "10.0.0.1/8", addr("192.168.10.0")},
 		{"none for two", []string{"192.168.10.1/31"}, "192.168.10.0/31", netip.Addr{}},
 		{"none for one", []string{"192.168.10.1/32"}, "192.168.10.7/24", netip.Addr{}},
+		{"none in a large network of IPv6", []string{"2001:db8::1/28"}, "2001:db8::7/28", netip.Addr{}},
 		{"none in IPv6", []string{"2001:db8::1/64"}, "2001:db8::7/64", netip.Addr{}},
 		{"the second", []string{"192.168.10.1/32", "192.168.11.1/24"}, "10.0.0.1/8", addr("192.168.11.0")},
 	} {
@@ -299,10 +329,12 @@ func TestWitnessesTakeTurns(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("asked %v, want %v", got, want)
 	}
-	p.target(host(1)).lastAsk, p.target(host(0)).lastAsk, p.target(addr(gates[0])).lastAsk = stamp{at: -5, ok: true}, stamp{at: -9, ok: true}, stamp{at: -7, ok: true}
+	for k, at := range map[netip.Addr]time.Duration{addr(gates[0]): 5, host(0): 7, host(1): 9, host(2): 11} {
+		p.target(k).lastAsk = ago(n, at*time.Second)
+	}
 	n.out = nil
-	n.askWitness(p, broadcast)
-	if got := questions(n.out)[0].Target; got != host(0) {
+	n.askWitness(p, broadcast) // the fourth was asked longest ago, and is a reserve
+	if got := questions(n.out)[0].Target; got != host(1) {
 		t.Errorf("asked %v, not whoever of the first three was asked longest ago", got)
 	}
 	p.tokens = 0
@@ -322,6 +354,7 @@ func TestFamiliesOfWitnesses(t *testing.T) {
 		{"IPv4", []Instance{four}, []bool{false, false, false, false}},
 		{"IPv6", []Instance{six}, []bool{true, true, true, true}},
 		{"both", []Instance{four, six}, []bool{false, true, false, true}},
+		{"both, the other way round", []Instance{six, four}, []bool{false, true, false, true}},
 		{"IPv6, and IPv4 on another port", []Instance{lone(50, 1), six}, []bool{true, true, true, true}},
 	} {
 		n := calm(t, c.cfg...)

@@ -81,7 +81,8 @@ type Node struct {
 
 // New returns the brain for a configuration that has been validated. Nothing
 // happens before the first Step; until a PortsRead names a port, the port is
-// unknown, and unknown is no fault.
+// unknown, and unknown is no fault. The clock must have begun: what never was
+// stands at zero, and no moment may be before that.
 func New(now vrrp.Instant, c Config) *Node {
 	n := &Node{now: now, byKey: map[Key]*instance{}, byName: map[Port]*port{}}
 	n.configure(c)

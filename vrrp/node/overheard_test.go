@@ -356,3 +356,54 @@ func TestWhoIsARival(t *testing.T) {
 		})
 	}
 }
+
+// A host that asks from a virtual address announces nothing: it may be the MASTER, who looks for somebody.
+func TestQuestionsAnnounceNothing(t *testing.T) {
+	n, i := serving(t, lone(100, 0))
+	n.takeHeard(Heard{Port: "p3p1", Op: Request, Sender: addr("192.168.10.1"), MAC: peerMAC, Target: host(1)})
+	if len(i.mastery.rivals) > 0 {
+		t.Errorf("it is a rival: %v", i.mastery.rivals)
+	}
+}
+
+// A MASTER announces itself again where a witness answers that was silent for longer than an answer takes.
+func TestWitnessIsBack(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(n *Node, i *instance)
+		silent time.Duration // between the first question and the second
+		want   int
+	}{
+		{"it was silent", nil, answerWindow + 1, 1},
+		{"it was slow", nil, answerWindow, 0},
+		{"it had answered", func(n *Node, i *instance) { n.byName["p3p1"].target(addr(gates[0])).answered[unicast].set(n.now) }, answerWindow + 1, 0},
+		{"it had answered before", func(n *Node, i *instance) { n.byName["p3p1"].target(addr(gates[0])).answered[unicast] = ago(n, 1) }, answerWindow + 1, 1},
+		{"nobody serves here", func(n *Node, i *instance) { i.serving = nil }, answerWindow + 1, 0},
+		{"a BACKUP", func(n *Node, i *instance) { n.drive(i, vrrp.Ruled{Ruling: vrrp.StepDown}); i.kernel.installed = true }, answerWindow + 1, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n, i := established(t, lone(100, 0))
+			p := n.byName["p3p1"]
+			x := p.target(addr(gates[0]))
+			x.answered, x.lastAsk, x.missed = [forms]stamp{}, stamp{}, false
+			n.question(p, x, broadcast, true)
+			if x.missed {
+				t.Error("the first question was missed")
+			}
+			if c.change != nil {
+				c.change(n, i)
+			}
+			n.now = n.now.Add(c.silent)
+			for range 2 {
+				n.question(p, x, broadcast, true)
+			}
+			n.out = nil
+			for range 2 {
+				n.takeHeard(Heard{Port: "p3p1", Op: Reply, Sender: x.addr, MAC: MAC{2, 0xff}})
+			}
+			if got := len(announced(n.out)); got != c.want || x.missed {
+				t.Errorf("announced %d times, missed %v", got, x.missed)
+			}
+		})
+	}
+}

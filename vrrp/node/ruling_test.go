@@ -184,6 +184,31 @@ func TestClaimWithoutAQuestion(t *testing.T) {
 			}
 		})
 	}
+	for after, want := range map[time.Duration]string{time.Second: refill.String(), time.Second + 1: "master"} {
+		n, i := deadlineReached(t, with(50, func(i *Instance) {
+			i.VRRP.Version, i.VRRP.Auth, i.VRRP.Interval = vrrp.V3, vrrp.AuthNone, 100*time.Millisecond
+		}))
+		n.inquire(i).burst.asks, i.doubt.starved = nil, ago(n, after)
+		if n.rule(i, verdict.Verdict{Act: verdict.AtDeadline}); ruled(n, i) != want {
+			t.Errorf("with fast adverts it waits for a second: after %v it is %s", after, ruled(n, i))
+		}
+	}
+	n, i := deadlineReached(t, lone(50, 0))
+	i.doubt.starved, i.recant = ago(n, time.Second), recanting{last: ago(n, 0), answered: ago(n, 0), wait: time.Minute}
+	if n.rule(i, verdict.Verdict{Act: verdict.AtDeadline}); i.doubt.starved.ok {
+		t.Error("a claim that was asked for is starved all the same")
+	}
+}
+
+// Without a question of the machine there is nothing to hold.
+func TestHoldWithoutAQuestion(t *testing.T) {
+	n, i := deadlineReached(t, lone(50, 0))
+	before, _ := i.machine.Deadline()
+	i.consult = nil
+	n.hold(i, time.Hour)
+	if at, _ := i.machine.Deadline(); at != before {
+		t.Errorf("the machine waits until %v, and before until %v", at, before)
+	}
 }
 
 // Whether the segments were asked after a moment, as far as there is anybody to ask.
@@ -194,6 +219,10 @@ func TestAskedAfterAMoment(t *testing.T) {
 		if got := n.begunAfter(i, at); got != want {
 			t.Errorf("asked after %v: %v", at.Sub(began), got)
 		}
+	}
+	i.serving[0].vips = 0
+	if !n.begunAfter(i, began) || n.begunAfter(i, began+1) {
+		t.Error("with nothing to ask for, a burst does not count from when it began")
 	}
 	n.inquire(i).burst = nil
 	if n.begunAfter(i, 0) {
@@ -286,6 +315,9 @@ func TestWhatATakeoverWaitsFor(t *testing.T) {
 					t.Fatalf("%s, want %s", got, c.want)
 				}
 				if c.want == "master" {
+					if preempts := strings.HasPrefix(c.name, "a preemption"); (i.reason == causeText(vrrp.CausePreempt)) != preempts {
+						t.Errorf("the reason is %q", i.reason)
+					}
 					return
 				}
 				said := remarks(n.out)
@@ -369,15 +401,17 @@ func TestOwnerBeforeItsFirstAdvert(t *testing.T) {
 		name   string
 		change func(n *Node, i *instance)
 		want   string
+		rule   verdict.Rule
 	}{
-		{"nobody answers", func(n *Node, i *instance) {}, "master"},
-		{"somebody answers", answered, "3.00390625s"},
+		{"nobody answers", func(n *Node, i *instance) {}, "master", verdict.BackupUnproven},
+		{"somebody answers", answered, "3.00390625s", verdict.BackupContested},
 		{"somebody answers for what is its own for good", func(n *Node, i *instance) {
 			answered(n, i)
 			p := n.byName["p3p1"]
 			p.state.Addresses = append(p.state.Addresses, netip.MustParsePrefix("192.168.10.1/24"))
-		}, "master"},
-		{"the burst runs", func(n *Node, i *instance) { n.inquire(i).burst.next = n.now + 1 }, "waits"},
+		}, "master", verdict.BackupContested},
+		{"the burst runs", func(n *Node, i *instance) { n.inquire(i).burst.next = n.now + 1 }, "waits", verdict.RuleNone},
+		{"a reload forgot the burst", func(n *Node, i *instance) { n.inquiries = nil }, "waits", verdict.RuleNone},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := single(t, lone(255, 0))
@@ -387,7 +421,7 @@ func TestOwnerBeforeItsFirstAdvert(t *testing.T) {
 			}
 			first := n.inquire(i).burst
 			c.change(n, i)
-			for !n.inquire(i).burst.done && c.want != "waits" {
+			for c.want != "waits" && !n.inquire(i).burst.done {
 				n.now = n.inquire(i).burst.next
 				n.advance(n.inquire(i))
 			}
@@ -395,10 +429,23 @@ func TestOwnerBeforeItsFirstAdvert(t *testing.T) {
 			if got := ruled(n, i); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
-			if q := n.inquiries; len(q) > 0 && !slices.ContainsFunc(q, func(q *inquiry) bool { return q.burst == first }) && i.state() == vrrp.Initialize {
+			if told := i.verdict.Rule; told != c.rule {
+				t.Errorf("the verdict is %v, want %v", told, c.rule)
+			}
+			if q := n.inquiries; c.want == "waits" && len(q) > 0 && q[0].burst != nil && !slices.ContainsFunc(q, func(q *inquiry) bool { return q.burst == first }) && i.state() == vrrp.Initialize {
 				t.Error("it asked twice")
 			}
 		})
+	}
+}
+
+// An owner that has not been asked by its machine has nothing to settle.
+func TestOwnerWithoutAQuestion(t *testing.T) {
+	n := single(t, lone(255, 0))
+	i := n.instances[0]
+	i.consult, i.doubt, n.out, n.inquiries = nil, doubt{}, nil, nil
+	if n.settleOwner(i); i.doubt.on || len(n.out) > 0 {
+		t.Errorf("%+v, %v", i.doubt, n.out)
 	}
 }
 
