@@ -112,14 +112,17 @@ func (n *Node) settleMaster(i *instance) {
 	n.settleRival(i)
 }
 
-// contest asks the full burst of a contest, as soon as the budget allows one.
+// contest asks the full burst of a contest, as soon as the budget allows one on every
+// port: what is asked on some says nothing of the others.
 func (n *Node) contest(i *instance) {
 	m, q := &i.mastery, n.inquire(i)
-	n.startBurst(q, i)
-	if len(q.burst.asks) == 0 {
-		m.askAt = n.now.Add(refill)
-		return
+	for _, s := range i.serving {
+		if s.vips > 0 && !s.port.down() && !s.port.affords(n.now, i.rounds()+1) {
+			m.askAt = n.now.Add(refill)
+			return
+		}
 	}
+	n.startBurst(q, i)
 	m.asked, m.rivals = true, nil
 }
 

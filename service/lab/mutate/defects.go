@@ -179,7 +179,7 @@ func (d defect) hunt(root, program string, limit time.Duration) (string, error) 
 		return "", fmt.Errorf("the simulator failed without a violation: %w\n%s", err, out)
 	case said == "":
 		return "", fmt.Errorf("nothing was found in %v, but it breaks this: %s", limit, d.breaks)
-	case invariant != d.caughtBy:
+	case !slices.Contains(strings.Fields(d.caughtBy), invariant):
 		return "", fmt.Errorf("%s was to catch it, but: %s", d.caughtBy, said)
 	}
 	return said, nil
