@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,19 +172,21 @@ func TestDefectsNeedAHead(t *testing.T) {
 	}
 }
 
-// TestDefects applies three of the deliberate defects to the simulated world; the command applies all of them.
+// TestDefects applies three of the deliberate defects to the simulated world, each named by another invariant; the
+// command applies all of them.
 func TestDefects(t *testing.T) {
 	const root = "../../.."
 	list, err := readDefects(filepath.Join(root, defects))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(list) == 0 {
-		t.Skip("there are no deliberate defects yet")
-	}
-	for _, d := range list[:min(len(list), 3)] {
-		t.Run(d.name, func(t *testing.T) {
-			if _, err := d.hunt(root, simulator, hunt); err != nil {
+	for _, name := range []string{"heartbeat-is-fault", "long-lease", "never-recants"} {
+		t.Run(name, func(t *testing.T) {
+			at := slices.IndexFunc(list, func(d defect) bool { return d.name == name })
+			if at < 0 {
+				t.Fatal("there is no such defect")
+			}
+			if _, err := list[at].hunt(root, simulator, hunt); err != nil {
 				t.Error(err)
 			}
 		})
