@@ -72,6 +72,9 @@ func TestWhoseAFrameIs(t *testing.T) {
 			if heard != c.heard || n.unclaimed != c.unclaimed {
 				t.Errorf("heard %v, unclaimed %d", heard, n.unclaimed)
 			}
+			if said := len(remarks(n.out)) > 0; said != (c.dropped != 0) {
+				t.Errorf("said %v", n.out)
+			}
 			if i != nil && (i.counters[vrrp.Accepted] != c.accepted || c.dropped != 0 && i.counters[c.dropped] != 1) {
 				t.Errorf("counted %v", i.counters)
 			}
@@ -136,10 +139,37 @@ func TestWhatAnAdvertSays(t *testing.T) {
 			if got != c.want {
 				t.Errorf("%+v, want %+v", got, c.want)
 			}
+			if follows := i.followed == addr("10.255.0.1"); follows != (c.want.obeyed && c.state != vrrp.Fault) {
+				t.Errorf("it follows %v", i.followed)
+			}
 			if c.priority == 0 && !now(i.goodbye) {
 				t.Errorf("the goodbye was at %v", i.goodbye)
 			}
 		})
+	}
+}
+
+// Eight other routers are remembered on a port.
+func TestRoutersAreRemembered(t *testing.T) {
+	n := single(t, lone(50, 0))
+	f := frame(t, lone(50, 0), 200, nil)
+	for k := range byte(10) {
+		f.Src = netip.AddrFrom4([4]byte{10, 255, 1, k})
+		n.takeFrame(f)
+	}
+	p := n.byName[cable]
+	if len(p.routers) != 8 || p.routers[0] != addr("10.255.1.9") || p.routers[7] != addr("10.255.1.2") {
+		t.Errorf("routers %v", p.routers)
+	}
+}
+
+// A MASTER that hears a lesser one tells the segments again who serves.
+func TestLesserMasterIsAnnouncedAgainst(t *testing.T) {
+	n, i := established(t, lone(100, 0))
+	i.kernel.renewed = ago(n, 0)
+	n.hear(i, i.cfg.VRRP.Advert(50), addr("10.255.0.2"))
+	if got := announced(n.out); !slices.Equal(got, []int{5}) {
+		t.Errorf("announced %v", got)
 	}
 }
 
@@ -178,6 +208,14 @@ func TestUsurpersAreSpokenOf(t *testing.T) {
 		if got := len(remarks(n.out)); got != want {
 			t.Errorf("three times within %v: said %d times", span, got)
 		}
+	}
+	once, j := established(t, lone(100, 0))
+	for _, d := range []time.Duration{1, time.Second, time.Second, time.Second} { // one that goes on is one
+		once.hear(j, j.cfg.VRRP.Advert(50), addr("10.255.0.2"))
+		once.now = once.now.Add(d)
+	}
+	if j.usurped[len(j.usurped)-2].ok || !j.usurped[len(j.usurped)-1].ok {
+		t.Errorf("a lesser MASTER that goes on came at %v", j.usurped)
 	}
 	n, i := established(t, with(100, func(i *Instance) { i.VRRP.Interval = 10 * time.Second }))
 	for _, d := range []time.Duration{0, time.Second, 10*i.masterDown() - time.Second} {
@@ -322,10 +360,20 @@ func TestStartOfAnInstance(t *testing.T) {
 		}
 		c.change(n)
 		n.now = n.now.Add(c.after)
+		n.out = nil
 		n.settle()
 		i := n.instances[0]
-		if i.running != (c.want != vrrp.Initialize) || i.state() != c.want {
+		if i.running != (c.want != vrrp.Initialize) || i.state() != c.want || n.started(i) != i.running {
 			t.Errorf("%s: running %v, %v", c.name, i.running, i.state())
+		}
+		moves := 0
+		for _, a := range n.out {
+			if _, ok := a.(Transition); ok {
+				moves++
+			}
+		}
+		if (moves == 1) != i.running || moves > 1 {
+			t.Errorf("%s: %d transitions", c.name, moves)
 		}
 	}
 }
@@ -418,6 +466,10 @@ func TestHalfAServiceIsDisplaced(t *testing.T) {
 	one := single(t, with(1, func(i *Instance) { i.VRRP.Preempt = false }))
 	if one.hear(one.instances[0], one.instances[0].cfg.VRRP.Advert(1), addr("10.255.0.1")); one.instances[0].displaces {
 		t.Error("one of priority 1 displaces its like")
+	}
+	next := single(t, with(2, func(i *Instance) { i.VRRP.Preempt = false }))
+	if next.hear(next.instances[0], next.instances[0].cfg.VRRP.Advert(1), addr("10.255.0.1")); !next.instances[0].displaces {
+		t.Error("one of priority 2 does not displace half a service")
 	}
 }
 

@@ -168,8 +168,11 @@ func TestVirtualAddressesTakeTurns(t *testing.T) {
 	if got, want := turns(), []byte{1, 2, 3, 1, 2, 3}; !slices.Equal(got, want) {
 		t.Errorf("turns %v, want %v", got, want)
 	}
-	p.target(addr("192.168.10.1")).answered[broadcast].set(n.now)
 	p.target(addr("192.168.10.3")).answered[unicast].set(n.now)
+	if got, want := turns(), []byte{3, 3, 3, 3, 3, 3}; !slices.Equal(got, want) {
+		t.Errorf("with one that answers: turns %v, want %v", got, want)
+	}
+	p.target(addr("192.168.10.1")).answered[broadcast].set(n.now)
 	if got, want := turns(), []byte{1, 3, 1, 3, 1, 3}; !slices.Equal(got, want) {
 		t.Errorf("with two that answer: turns %v, want %v", got, want)
 	}
@@ -226,6 +229,10 @@ func TestPortsOfABurst(t *testing.T) {
 	}
 	if len(b.asks) != 2 || b.asks[0].port != seen || b.asks[1].port != blind {
 		t.Fatalf("asked on %d ports", len(b.asks))
+	}
+	some := &burst{rounds: 3, asks: b.asks[:1:1]}
+	if n.addAskings(some, &inquiry{}, i); len(some.asks) != 2 {
+		t.Errorf("where the first port is asked already, %d are asked", len(some.asks))
 	}
 	if a := b.asks[0]; a.counts != [forms]bool{unicast: true} || a.witnessForm() != unicast || a.began != n.now || len(a.witnesses) != 1 {
 		t.Errorf("where it answered to unicasts, counts %v, witnesses %v", a.counts, a.witnesses)
@@ -342,6 +349,10 @@ func TestRoundsOfABurst(t *testing.T) {
 			}
 			if rounds := int(n.now.Sub(begin) / wait); q.last != q.burst || !n.moved || rounds != max(c.rounds, q.burst.round) {
 				t.Errorf("over after %d rounds, kept as the last one: %v, looked at again: %v", rounds, q.last == q.burst, n.moved)
+			}
+			n.moved = false
+			if n.advance(q); n.moved {
+				t.Error("what is over ends again")
 			}
 		})
 	}
@@ -485,8 +496,8 @@ func TestAnswersAreCounted(t *testing.T) {
 	if len(a.answers) > 0 || a.witnessAny || a.witness != [forms]bool{} {
 		t.Fatalf("answers that are about something else were counted: %+v", a)
 	}
-	for k := range byte(6) {
-		q.vipAnswered(p, vip, broadcast, MAC{2, k % 5})
+	for _, k := range []byte{0, 0, 1, 2, 3, 4} {
+		q.vipAnswered(p, vip, broadcast, MAC{2, k})
 	}
 	q.vipAnswered(p, vip, unicast, MAC{2, 3})
 	q.witnessAnswered(p, witness, unicast)

@@ -300,7 +300,7 @@ func TestExplore(t *testing.T) {
 	if states == 0 {
 		states = 1_500
 		if testing.Short() {
-			states = 300
+			states = 100
 		}
 	}
 	for _, e := range explorations() {

@@ -335,3 +335,209 @@ func TestWhatHoldsAGroup(t *testing.T) {
 		}
 	}
 }
+
+// pairedGroup is a group of two BACKUPs, of which each has a reason.
+func pairedGroup(t *testing.T) (n *Node, g *group, one, other *instance) {
+	t.Helper()
+	b := newPair(t).add("B")
+	b.cfg = group2(50)
+	n = b.start().n
+	g, one, other = n.groups[0], n.instances[0], n.instances[1]
+	one.reason, other.reason, n.out, n.moved = "mine", "its own", nil, false
+	return n, g, one, other
+}
+
+// The member whose state is not that of the group leads the others, with its reason and its verdict.
+func TestWhoLeadsAGroup(t *testing.T) {
+	takeOver, stepDown := vrrp.Ruled{Ruling: vrrp.TakeOver}, vrrp.Ruled{Ruling: vrrp.StepDown}
+	lead := verdict.Verdict{Rule: verdict.BackupPeerDead}
+	for _, c := range []struct {
+		name       string
+		change     func(n *Node, g *group, one, other *instance)
+		one, other vrrp.State
+		reason     string // of the other
+		verdict    verdict.Verdict
+	}{
+		{"nobody moved", func(n *Node, g *group, one, other *instance) {}, vrrp.Backup, vrrp.Backup, "its own", verdict.Verdict{}},
+		{"one took over", func(n *Node, g *group, one, other *instance) {
+			n.drive(one, takeOver)
+			one.mastery.insists = true
+		}, vrrp.Master, vrrp.Master, "group G: mine", lead},
+		{"one took over, and the other is served", func(n *Node, g *group, one, other *instance) {
+			n.drive(one, takeOver)
+			other.obeyed = ago(n, 0)
+		}, vrrp.Backup, vrrp.Backup, "its own", verdict.Verdict{}},
+		{"one gave way", func(n *Node, g *group, one, other *instance) {
+			n.drive(other, takeOver)
+			other.reason, g.state = "its own", vrrp.Master
+		}, vrrp.Backup, vrrp.Backup, "group G: mine", lead},
+		{"one is in FAULT", func(n *Node, g *group, one, other *instance) { n.drive(one, vrrp.Failed{}) }, vrrp.Fault, vrrp.Backup, "its own", verdict.Verdict{}},
+		{"both are MASTER", func(n *Node, g *group, one, other *instance) {
+			n.drive(one, takeOver)
+			n.drive(other, takeOver)
+			one.reason, other.reason, g.state = "mine", "its own", vrrp.Master
+		}, vrrp.Master, vrrp.Master, "its own", verdict.Verdict{}},
+		{"both gave way", func(n *Node, g *group, one, other *instance) {
+			n.drive(one, takeOver)
+			n.drive(one, stepDown)
+			one.reason, g.state = "mine", vrrp.Master
+		}, vrrp.Backup, vrrp.Backup, "its own", verdict.Verdict{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n, g, one, other := pairedGroup(t)
+			one.verdict = lead
+			c.change(n, g, one, other)
+			one.verdict, one.reason = lead, "mine"
+			other.verdict = verdict.Verdict{}
+			n.alignGroup(g)
+			if one.state() != c.one || other.state() != c.other || other.reason != c.reason || other.verdict != c.verdict {
+				t.Errorf("%v and %v, for %q by %v", one.state(), other.state(), other.reason, other.verdict.Rule)
+			}
+			if c.other == vrrp.Master && other.mastery.insists != one.mastery.insists {
+				t.Errorf("it insists: %v", other.mastery.insists)
+			}
+			if c.name == "one took over, and the other is served" && !strings.Contains(one.reason, "served by the peer") {
+				t.Errorf("it gives way for %q", one.reason)
+			}
+		})
+	}
+}
+
+// A group moves when all of its members run, and tells the state that they share, once.
+func TestGroupsAreSettled(t *testing.T) {
+	n, g, one, other := pairedGroup(t)
+	told := func() (list []vrrp.State) {
+		for _, a := range n.out {
+			if x, ok := a.(GroupTransition); ok {
+				list = append(list, x.To)
+			}
+		}
+		n.out = nil
+		return list
+	}
+	g.state = vrrp.Initialize
+	n.settleGroup(g)
+	n.settleGroup(g)
+	if got := told(); !slices.Equal(got, []vrrp.State{vrrp.Backup}) {
+		t.Errorf("told %v", got)
+	}
+	n.drive(one, vrrp.Failed{})
+	n.settleGroup(g)
+	if got := told(); len(got) > 0 || g.state != vrrp.Backup {
+		t.Errorf("they differ, and it is told %v", got)
+	}
+	n.drive(one, vrrp.Repaired{})
+	n.drive(one, vrrp.Ruled{Ruling: vrrp.TakeOver})
+	other.running = false
+	if n.settleGroup(g); other.state() != vrrp.Backup || len(told()) > 0 {
+		t.Error("a group moved before all of its members run")
+	}
+	other.running = true
+	if n.settleGroup(g); other.state() != vrrp.Master || !slices.Equal(told(), []vrrp.State{vrrp.Master}) {
+		t.Error("a group did not follow its leader")
+	}
+	n.moved = false
+	one.faults = []Fault{{Cause: CauseCarrier}}
+	if n.settleGroup(g); !n.moved || !g.faulty {
+		t.Error("members are not looked at again when their group becomes faulty")
+	}
+}
+
+// Half a service of a member is of use only if the group would keep it.
+func TestWhatHindersHalfAGroup(t *testing.T) {
+	const down = 3804687500 * time.Nanosecond
+	broken := []Fault{{Cause: CauseCarrier, Port: "p3p2"}}
+	due := func(n *Node, i *instance, quiet time.Duration) {
+		n.byName["p3p2"].state.Carrier = CarrierDown // of its two
+		n.drive(i, vrrp.Failed{})
+		i.faults, i.quiet = broken, ago(n, quiet)
+	}
+	for _, c := range []struct {
+		name   string
+		change func(n *Node, one, other *instance)
+		want   bool
+	}{
+		{"nothing", func(n *Node, one, other *instance) {}, false},
+		{"no group", func(n *Node, one, other *instance) { one.group, other.faults = nil, broken }, false},
+		{"a fault of the other", func(n *Node, one, other *instance) { other.faults = broken }, true},
+		{"a fault of its own", func(n *Node, one, other *instance) { one.faults = broken }, false},
+		{"the other is in the same group", func(n *Node, one, other *instance) { other.faults = []Fault{{Cause: CauseGroup}} }, false},
+		{"the other serves half already", func(n *Node, one, other *instance) { other.faults, other.partial = broken, true }, false},
+		{"the other may do so now", func(n *Node, one, other *instance) { due(n, other, down) }, false},
+		{"the other may do so a moment later", func(n *Node, one, other *instance) { due(n, other, down-1) }, true},
+		{"the other has no port left", func(n *Node, one, other *instance) {
+			due(n, other, down)
+			n.byName["p1p1"].state.Carrier = CarrierDown
+		}, true},
+		{"the other did not look", func(n *Node, one, other *instance) { due(n, other, down); other.quiet.ok = false }, true},
+		{"the other is served", func(n *Node, one, other *instance) { other.obeyed = ago(n, 3*time.Second) }, true},
+		{"the other was served", func(n *Node, one, other *instance) { other.obeyed = ago(n, 3*time.Second+1) }, false},
+		{"it is served itself", func(n *Node, one, other *instance) { one.obeyed = ago(n, 0) }, false},
+	} {
+		n, _, one, other := pairedGroup(t)
+		c.change(n, one, other)
+		if got := n.hindered(one); got != c.want {
+			t.Errorf("%s: hindered %v", c.name, got)
+		}
+	}
+}
+
+// An instance may offer half a service in FAULT, with ports left on which nobody answered for a master-down interval.
+func TestWhenHalfIsDue(t *testing.T) {
+	const down = 3609375 * time.Microsecond
+	for _, c := range []struct {
+		name   string
+		change func(n *Node, i *instance)
+		want   bool
+	}{
+		{"it is", func(n *Node, i *instance) {}, true}, {"a moment before", func(n *Node, i *instance) { i.quiet = ago(n, down-1) }, false},
+		{"nobody looked", func(n *Node, i *instance) { i.quiet = stamp{} }, false},
+		{"no port is left", func(n *Node, i *instance) {
+			n.byName["p3p2"].state.Carrier, n.byName["p1p1"].state.Carrier = CarrierDown, CarrierDown
+		}, false},
+		{"it is not in FAULT", func(n *Node, i *instance) { n.drive(i, vrrp.Repaired{}) }, false},
+	} {
+		n, i := faulty(t)
+		i.quiet = ago(n, down)
+		c.change(n, i)
+		if got := n.halfIsDue(i); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+// All members of a group that may serve half do so together.
+func TestHalvesOfAGroupBeginTogether(t *testing.T) {
+	b := newPair(t).add("B")
+	b.cfg = wide(100)
+	b.cfg.Instances[1].VIPs = append(b.cfg.Instances[1].VIPs, b.cfg.Instances[0].VIPs[1])
+	b.carrier["p3p1"], b.carrier["p1p1"] = false, false
+	n := b.start().n
+	for _, i := range n.instances {
+		if i.state() != vrrp.Fault {
+			t.Fatalf("%v is %v", i.cfg.Key(), i.state())
+		}
+		i.quiet, i.doubt.next = ago(n, time.Minute), n.now+1
+	}
+	q := n.inquire(n.instances[0])
+	q.burst = &burst{done: true, asks: []*asking{{port: n.byName["p3p2"], witnessAny: true}}}
+	n.settlePartial(n.instances[0])
+	for _, i := range n.instances {
+		if i.state() != vrrp.Master || !i.partial {
+			t.Errorf("%v is %v, partial %v", i.cfg.Key(), i.state(), i.partial)
+		}
+	}
+}
+
+// A router that knows nothing of its ports has no fault, serves no half, and says nothing.
+func TestUnknownPortsAreNoFault(t *testing.T) {
+	n := New(vrrp.Instant(time.Hour), Config{Instances: []Instance{story(50)}})
+	i := n.instances[0]
+	n.now = n.now.Add(bootWait)
+	n.settle()
+	n.out = nil
+	n.settleFaults(i)
+	if i.state() != vrrp.Backup || len(n.out) > 0 {
+		t.Errorf("%v, %v", i.state(), n.out)
+	}
+}

@@ -173,7 +173,7 @@ func (n *Node) addAskings(b *burst, q *inquiry, i *instance) {
 			continue
 		}
 		t := n.pickVIP(i, s.port, q.turn)
-		if slices.ContainsFunc(b.asks, func(a *asking) bool { return a.port == s.port && a.vip == t }) {
+		if slices.ContainsFunc(b.asks, func(a *asking) bool { return a.vip == t }) {
 			continue
 		}
 		if !s.port.affords(n.now, b.frames(s.port)) {
@@ -286,7 +286,7 @@ func (n *Node) askRound(a *asking, round int) {
 	}
 	w := a.witnesses[(round-1)%len(a.witnesses)]
 	f := a.witnessForm()
-	if f == unicast && w.mac == (MAC{}) {
+	if w.mac == (MAC{}) {
 		f = broadcast
 	}
 	if w.asked(f, n.now) {

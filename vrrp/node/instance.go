@@ -135,7 +135,6 @@ func (n *Node) started(i *instance) bool {
 	}
 	i.running = true
 	i.reason = "started"
-	n.readSource(i)
 	if len(i.faults) > 0 {
 		n.drive(i, vrrp.Failed{})
 	}
@@ -174,7 +173,6 @@ func (n *Node) drive(i *instance, e vrrp.Event) {
 			n.enter(i, a)
 		case vrrp.Consult:
 			i.consult = &consult{why: a.Why, since: n.now, until: a.Until}
-			n.moved = true
 		case vrrp.Reannounce:
 			n.announce(i, i.cfg.Announce.Repeat)
 		}
@@ -378,7 +376,6 @@ func (n *Node) displace(i *instance, a vrrp.Advert) {
 	p := i.cfg.VRRP
 	p.Preempt = half
 	n.drive(i, vrrp.Reconfigured{Params: p})
-	n.weigh(i)
 }
 
 // follow notices another MASTER: whoever answers for the VIPs now is to be
@@ -412,8 +409,7 @@ func causeText(c vrrp.Cause) string {
 		return "a port that serves is out of service"
 	case vrrp.CauseRepaired:
 		return "every port that serves is in service again"
-	case vrrp.CauseStopped:
-		return "stopped"
+	case vrrp.CauseStopped: // says it itself
 	case vrrp.CauseNone, vrrp.CauseRuling:
 		return "ruled"
 	}

@@ -7,7 +7,6 @@ import (
 )
 
 const (
-	leaseMin = time.Second
 	leaseMax = 14 * time.Second
 	// stuckMin is how long a change of addresses may take before the router
 	// counts as unable to act, whatever the advert interval.
@@ -40,7 +39,7 @@ func (i *instance) lease() time.Duration {
 	if l == 0 {
 		return 0
 	}
-	return max((l+time.Second-1)/time.Second*time.Second, leaseMin)
+	return (l + time.Second - 1) / time.Second * time.Second
 }
 
 // patience is how long the kernel may take for a change.

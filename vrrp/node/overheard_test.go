@@ -407,3 +407,44 @@ func TestWitnessIsBack(t *testing.T) {
 		})
 	}
 }
+
+// Two addresses make a router only where one instance, or one group, has both.
+func TestNewcomersServeTogether(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		cfg  Config
+		want bool
+	}{
+		{"one instance", Config{Instances: []Instance{story(50)}}, true}, {"one group", group2(50), true}, {"no group", Config{Instances: two(50)}, false},
+		{"groups of their own", func() Config {
+			c := Config{Instances: two(50)}
+			for _, i := range c.Instances {
+				c.Groups = append(c.Groups, Group{Name: i.Name, Members: []Key{i.Key()}})
+			}
+			return c
+		}(), false},
+	} {
+		n := New(vrrp.Instant(time.Hour), c.cfg)
+		one, other := n.byName["p3p1"], n.byName["p3p2"]
+		if got := n.servedTogether(one, addr("192.168.10.1"), other, addr("192.168.20.1")); got != c.want {
+			t.Errorf("%s: together %v", c.name, got)
+		}
+		if n.servedTogether(one, addr("192.168.20.1"), other, addr("192.168.20.1")) || n.servedTogether(one, addr("192.168.10.1"), other, addr("192.168.10.1")) {
+			t.Errorf("%s: an address of another port", c.name)
+		}
+	}
+}
+
+// A station that was never met is met by its answers as by its announcements.
+func TestNewcomersAnswer(t *testing.T) {
+	n := single(t, story(50))
+	for k, p := range []Port{"p3p1", "p3p2"} {
+		n.byName[p].addPeer(peerMAC)
+		x := n.byName[p].target(story(50).VIPs[k].Prefix.Addr())
+		x.pending = []pending{{at: n.now}}
+		n.takeHeard(Heard{Port: p, Op: Reply, Sender: x.addr, MAC: MAC{2, 'Z', byte(k)}})
+	}
+	if !n.byName["p3p1"].isPeer(MAC{2, 'Z', 0}) || !n.byName["p3p2"].isPeer(MAC{2, 'Z', 1}) {
+		t.Error("it was not met")
+	}
+}

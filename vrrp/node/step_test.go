@@ -1,6 +1,7 @@
 package node
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -111,5 +112,16 @@ func TestPortsStandInOrder(t *testing.T) {
 	}
 	if want := []Port{"a", "b", "c"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// An address that the heartbeat port gets is where adverts come from, from the next step on.
+func TestNewAddressIsTheSource(t *testing.T) {
+	n := single(t, lone(50, 0))
+	s := n.byName[cable].state
+	s.Addresses = []netip.Prefix{netip.MustParsePrefix("10.255.0.77/24")}
+	n.Step(n.now, PortsRead{Ports: []PortState{s}})
+	if got := n.instances[0].source; got != addr("10.255.0.77") {
+		t.Errorf("adverts come from %v", got)
 	}
 }
