@@ -77,7 +77,7 @@ func (n *Node) enterMaster(i *instance, c vrrp.Cause) {
 		s.witnessed = stamp{}
 		s.port.nextAsk = min(s.port.nextAsk, n.now.Add(calibrateFast))
 	}
-	if n.handedOver(i) {
+	if n.handedOver(i) || n.overslept.within(n.now, answerWindow) {
 		i.mastery.alone = n.now.Add(answerWindow)
 	}
 	n.install(i)

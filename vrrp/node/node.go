@@ -73,10 +73,12 @@ type Node struct {
 	inquiries []*inquiry
 	unclaimed uint64 // adverts for no instance of ours
 
-	due      vrrp.Instant // what Deadline promised after the last step
-	hasDue   bool
-	moved    bool // an instance changed its state in this pass
-	stopping bool
+	due    vrrp.Instant // what Deadline promised after the last step
+	hasDue bool
+	// overslept is when it was last woken so late that what is heard next may be old.
+	overslept stamp
+	moved     bool // an instance changed its state in this pass
+	stopping  bool
 }
 
 // New returns the brain for a configuration that has been validated. Nothing
@@ -189,6 +191,9 @@ func (n *Node) noticeLateness() {
 		return
 	}
 	late := n.now.Sub(n.due)
+	if late > answerWindow {
+		n.overslept.set(n.now)
+	}
 	for _, i := range n.instances {
 		n.late(i, late)
 	}

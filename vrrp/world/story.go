@@ -63,8 +63,14 @@ func (w *World) round(p Round) {
 }
 
 // mostMoves is how many transitions a virtual router may take to settle, I4: four for a pair, and two more
-// for each further router, which may serve on the way.
-func (s Scene) mostMoves() int { return 4 + 2*(s.Routers-2) }
+// for each further router, which may serve on the way, and for one that is plain VRRP and does not ask.
+func (s Scene) mostMoves() int {
+	moves := 4 + 2*(s.Routers-2)
+	if s.Peer != Ours {
+		moves += 2
+	}
+	return moves
+}
 
 // settled is I4's: in the end there is one MASTER, it has every address, and it did not take
 // long to find out who it is.
