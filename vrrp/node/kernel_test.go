@@ -112,6 +112,7 @@ func TestAnswersToARenewal(t *testing.T) {
 		{"held up", Renewed{Took: 2*time.Second + 1}, 4 * time.Second, true, []string{"renew 4s"}, 0},
 		{"held up, without a lease", Renewed{Took: time.Hour}, 0, true, nil, 0},
 		{"held up, and given back meanwhile", Renewed{Took: time.Hour}, 4 * time.Second, false, nil, 0},
+		{"refused, and held up", Renewed{Err: "no such device", Took: time.Hour}, 4 * time.Second, true, []string{"install 4s []"}, 1},
 		{"refused", Renewed{Err: "no such device"}, 4 * time.Second, true, []string{"install 4s []"}, 1},
 	} {
 		n, i := established(t, with(100, func(i *Instance) { i.Lease = c.lease }))
@@ -140,6 +141,7 @@ func TestAnswersToAnInstallation(t *testing.T) {
 		{"done already", func(n *Node, i *instance) { i.kernel.installed = true }, Installed{Serving: true}, true, false, 0, 0},
 		{"done, but for a route", nil, Installed{Serving: true, Err: "no route"}, true, false, 1, 1},
 		{"done, but for a route, as was said", func(n *Node, i *instance) { i.kernel.why = "no route" }, Installed{Serving: true, Err: "no route"}, true, false, 1, 0},
+		{"done, after a refusal", func(n *Node, i *instance) { i.kernel.why = "no" }, Installed{Serving: true}, true, false, 1, 0},
 		{"refused", nil, Installed{Err: "no"}, false, true, 0, 1},
 		{"given back meanwhile", func(n *Node, i *instance) { i.kernel.holding = false }, Installed{Serving: true, Err: "no"}, false, true, 0, 0},
 		{"no MASTER any more", func(n *Node, i *instance) { n.drive(i, vrrp.Ruled{Ruling: vrrp.StepDown}); i.kernel.holding = true }, Installed{Serving: true}, true, false, 0, 0},

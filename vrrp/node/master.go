@@ -182,7 +182,7 @@ func (n *Node) exchange(i *instance, a vrrp.Advert) {
 // the protocol needs to decide.
 func (n *Node) exchanging(i *instance) bool {
 	m := &i.mastery
-	return m.heardEnd.within(n.now, 2*i.interval()) && m.heard.within(n.now, 2*i.interval())
+	return m.heard.within(n.now, 2*i.interval())
 }
 
 func (n *Node) allMute(i *instance) bool {
@@ -197,7 +197,7 @@ func (n *Node) allMute(i *instance) bool {
 // rivalAnswered follows an answer for a VIP of ours. One to a broadcast may
 // come from a cache that answers for the dead, so the station is asked itself.
 func (n *Node) rivalAnswered(i *instance, p *port, t *target, f form, mac MAC) {
-	if !i.running || i.state() != vrrp.Master || p.isProxy(mac) {
+	if i.state() != vrrp.Master {
 		return
 	}
 	if f == unicast || virtual(mac) {
@@ -210,7 +210,7 @@ func (n *Node) rivalAnswered(i *instance, p *port, t *target, f form, mac MAC) {
 // rival records that somebody else serves a VIP or announces it.
 func (n *Node) rival(i *instance, p *port, vip netip.Addr, mac MAC) {
 	m := &i.mastery
-	if !i.running || i.state() != vrrp.Master || n.own(mac) || p.isProxy(mac) {
+	if i.state() != vrrp.Master || n.own(mac) || p.isProxy(mac) {
 		return
 	}
 	if n.now < m.alone { // the last of the old MASTER; whether it was, is asked then

@@ -107,6 +107,15 @@ func TestWhenAMasterAsksForRivals(t *testing.T) {
 			n.rival(i, n.byName["p3p1"], addr("192.168.10.1"), peerMAC)
 		}, false},
 		{"not yet", func(n *Node, i *instance) { i.mastery.unsureUntil, i.mastery.nextAsk = n.now+1, n.now+1 }, false},
+		{"adverts that decide nothing go on", func(n *Node, i *instance) {
+			i.mastery.heard, i.mastery.heardEnd = ago(n, 2*time.Second+1), ago(n, 2*time.Second)
+		}, true},
+		{"adverts that may still decide", func(n *Node, i *instance) {
+			i.mastery.heard, i.mastery.heardEnd = ago(n, 2*time.Second), ago(n, 2*time.Second)
+		}, false},
+		{"adverts that are over", func(n *Node, i *instance) {
+			i.mastery.heard, i.mastery.heardEnd = ago(n, 5*time.Second), ago(n, 2*time.Second+1)
+		}, false},
 	} {
 		n, i := established(t, lone(100, 0))
 		i.mastery.nextAsk = n.now
@@ -127,7 +136,8 @@ func TestQuestionsForRivals(t *testing.T) {
 	n, i := established(t, cfg)
 	n.byName["p3p2"].state.Carrier = CarrierDown
 	n.byName["p9p9"].state, n.byName["p9p9"].known = n.byName["p3p1"].state, true
-	i.serving[2].witnessed.set(n.now) // p1p1
+	i.serving[0].witnessed.set(n.now) // p3p1
+	n.addWitness(n.byName["p1p1"], addr("203.0.113.9"), rankOverheard, MAC{2, 0xcc})
 	var got [][]netip.Addr
 	for range 3 {
 		n.out = nil
@@ -145,8 +155,8 @@ func TestQuestionsForRivals(t *testing.T) {
 		}
 		n.now = i.mastery.nextAsk
 	}
-	one, two, gate, third := addr("192.168.10.1"), addr("192.168.10.2"), addr(gates[0]), addr("203.0.113.1")
-	want := [][]netip.Addr{{one, gate, third}, {two, gate, third}, {one, gate, third}}
+	one, two, third, gate := addr("192.168.10.1"), addr("192.168.10.2"), addr("203.0.113.1"), addr(gates[2])
+	want := [][]netip.Addr{{one, third, gate}, {two, third, addr("203.0.113.9")}, {one, third, gate}}
 	for k := range want {
 		if !slices.Equal(got[k], want[k]) {
 			t.Errorf("turn %d: asked %v, want %v", k, got[k], want[k])
@@ -159,6 +169,10 @@ func TestQuestionsForRivals(t *testing.T) {
 	n.askForRivals(i)
 	if q := questions(n.out); len(q) != 2 || q[0].Target == gate {
 		t.Errorf("without a budget the addresses are asked for on credit, and no witness: %v", q)
+	}
+	slow, k := established(t, with(100, func(i *Instance) { i.VRRP.Interval = 4 * time.Second }))
+	if slow.askForRivals(k); k.mastery.nextAsk != slow.now.Add(time.Second) {
+		t.Errorf("slow adverts: asks again after %v", k.mastery.nextAsk.Sub(slow.now))
 	}
 	fast, j := established(t, with(100, func(i *Instance) {
 		i.VRRP.Version, i.VRRP.Auth, i.VRRP.Interval = vrrp.V3, vrrp.AuthNone, 100*time.Millisecond
@@ -238,6 +252,10 @@ func TestAllMute(t *testing.T) {
 	i.serving[1].port.heard = true
 	if n.allMute(i) || !n.anyMute(i) {
 		t.Error("all are mute, or none")
+	}
+	i.serving = i.serving[:1]
+	if !n.allMute(i) {
+		t.Error("one port that is mute is not all")
 	}
 	i.serving = nil
 	if n.allMute(i) || n.anyMute(i) {
@@ -480,6 +498,16 @@ func TestWhatAMasterDoes(t *testing.T) {
 		{"ask, in a contest", verdict.Ask, func(n *Node, i *instance) { i.mastery.contested = true }, vrrp.Master, 0, true},
 		{"defend", verdict.Defend, nil, vrrp.Master, 1, false},
 		{"defend again", verdict.Defend, func(n *Node, i *instance) { i.mastery.defended = ago(n, i.masterDown()) }, vrrp.Master, 0, false},
+		{"defend a second later, with fast adverts", verdict.Defend, func(n *Node, i *instance) {
+			i.cfg.VRRP.Version, i.cfg.VRRP.Auth, i.cfg.VRRP.Interval = vrrp.V3, vrrp.AuthNone, 100*time.Millisecond
+			n.drive(i, vrrp.Reconfigured{Params: i.cfg.VRRP})
+			i.mastery.defended = ago(n, time.Second)
+		}, vrrp.Master, 0, false},
+		{"defend more than a second later, with fast adverts", verdict.Defend, func(n *Node, i *instance) {
+			i.cfg.VRRP.Version, i.cfg.VRRP.Auth, i.cfg.VRRP.Interval = vrrp.V3, vrrp.AuthNone, 100*time.Millisecond
+			n.drive(i, vrrp.Reconfigured{Params: i.cfg.VRRP})
+			i.mastery.defended = ago(n, time.Second+1)
+		}, vrrp.Master, 1, false},
 		{"defend much later", verdict.Defend, func(n *Node, i *instance) { i.mastery.defended = ago(n, i.masterDown()+1) }, vrrp.Master, 1, false},
 		{"defend after a contest", verdict.Defend, func(n *Node, i *instance) { i.mastery.contested = true }, vrrp.Master, 1, false},
 		{"stay", verdict.Stay, nil, vrrp.Master, 0, false},
