@@ -15,6 +15,9 @@ const (
 	// failureRest is how long a kernel that did not take the addresses is left
 	// alone before this router stands for election again.
 	failureRest = 30 * time.Second
+	// failureMemory is how long a kernel that was stuck is remembered. Once it may be
+	// chance; one that is slow every time takes the mastership from one that is not.
+	failureMemory = time.Minute
 
 	defaultRepeat = 5
 )
@@ -25,7 +28,9 @@ type kernel struct {
 	installed bool  // and the kernel said they are
 	pending   stamp // a change is under way since
 	failed    stamp // they could not be put there
+	gaveUp    stamp // when that was last found out
 	refused   bool  // because the kernel said no, rather than nothing
+	again     bool  // and not for the first time within a minute
 	why       string
 	renewed   stamp // the lease runs since
 }
@@ -122,8 +127,8 @@ func (n *Node) takeWithdrawn(e Withdrawn) {
 		return
 	}
 	i.kernel.pending = stamp{}
-	if !i.kernel.refused {
-		i.kernel.failed = stamp{} // it was only stuck, and answers again
+	if k := &i.kernel; !k.refused && !k.again {
+		k.failed = stamp{} // it was only stuck, and answers again
 	}
 }
 
@@ -193,7 +198,9 @@ func (n *Node) settleKernel(i *instance) {
 	if !k.holding || k.installed || !k.pending.ok || n.now.Sub(k.pending.at) < i.patience() {
 		return
 	}
+	k.again = k.gaveUp.within(n.now, failureMemory)
 	k.failed.set(n.now)
+	k.gaveUp.set(n.now)
 	k.refused = k.why != ""
 	if k.why == "" {
 		k.why = "no answer within " + i.patience().String()

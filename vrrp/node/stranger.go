@@ -45,4 +45,5 @@ func (n *Node) noteStranger(p *port, vip netip.Addr, mac MAC) {
 	}
 	p.strangers = remember(p.strangers, mac, maxStrangers)
 	n.note(nil, Alarm, fmt.Sprintf("%s: a stranger (%v) answers for the virtual address %v", p.name, mac, vip))
+	n.askControl(p) // is it one that answers for everything?
 }

@@ -211,7 +211,7 @@ func (k *kernel) resume(slept time.Duration) {
 		if o := &k.owned[v]; o.on && o.until != 0 {
 			o.until = o.until.Add(slept)
 			o.turn++
-			k.expire(v, o.turn, max(o.until.Sub(w.now), 0)+w.within(time.Second))
+			k.expire(v, o.turn, max(o.until.Sub(w.now), 0)+w.within(lateness(0)))
 		}
 	}
 	k.drain()
