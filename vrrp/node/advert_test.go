@@ -241,7 +241,7 @@ func TestComplaintsAreSaidNowAndThen(t *testing.T) {
 		n.now, n.out = n.now.Add(c.after), nil
 		n.noteDropped(i, c.check, addr("10.255.0.1"))
 		said := remarks(n.out)
-		if (len(said) == 1) != c.want || c.want && (said[0].Level != Warning || !strings.Contains(said[0].Text, c.check.String())) {
+		if (len(said) == 1) != c.want || c.want && (said[0].Key != i.cfg.Key() || said[0].Level != Warning || !strings.Contains(said[0].Text, c.check.String())) {
 			t.Errorf("%v after %v: said %v", c.check, c.after, said)
 		}
 	}
@@ -385,7 +385,7 @@ func TestTransitions(t *testing.T) {
 		own   bool // the reason is that of the cause
 	}{
 		{vrrp.CauseStarted, true}, {vrrp.CauseOwner, true}, {vrrp.CauseSilence, true}, {vrrp.CausePreempt, true}, {vrrp.CauseGoodbye, true}, {vrrp.CauseOutranked, true},
-		{vrrp.CauseRepaired, true}, {vrrp.CauseStopped, true}, {vrrp.CauseRuling, false}, {vrrp.CauseFailed, false},
+		{vrrp.CauseRepaired, true}, {vrrp.CauseStopped, false}, {vrrp.CauseRuling, false}, {vrrp.CauseFailed, false},
 	} {
 		n := single(t, lone(50, 0))
 		i := n.instances[0]

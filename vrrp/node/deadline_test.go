@@ -1,6 +1,7 @@
 package node
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +87,18 @@ func TestDeadlinesOfAnInstance(t *testing.T) {
 	}
 }
 
+// A silence is a deadline where it raises a doubt: with adverts every 100 ms, and not with faster ones.
+func TestDeadlineOfASilence(t *testing.T) {
+	for interval, want := range map[time.Duration]bool{100 * time.Millisecond: true, 90 * time.Millisecond: false} {
+		n := calm(t, with(50, func(i *Instance) { i.VRRP.Version, i.VRRP.Auth, i.VRRP.Interval = vrrp.V3, vrrp.AuthNone, interval }))
+		i := n.instances[0]
+		var d deadline
+		if n.doubtDeadlines(i, &d); d.ok != want || want && d.at != n.now.Add(i.window()+1) {
+			t.Errorf("interval %v: %+v", interval, d)
+		}
+	}
+}
+
 // Of several deadlines the earliest counts.
 func TestEarliestDeadline(t *testing.T) {
 	var d deadline
@@ -162,6 +175,9 @@ func TestLateMaster(t *testing.T) {
 		n.late(i, c.late)
 		if i.state() != c.state || (len(announced(n.out)) == 1) != c.asks || i.mastery.unsureUntil == n.now.Add(down) != c.asks || (i.mastery.nextAsk == n.now) != c.asks {
 			t.Errorf("late by %v: %v, announced %v, unsure for %v", c.late, i.state(), announced(n.out), i.mastery.unsureUntil.Sub(n.now))
+		}
+		if late := strings.Contains(i.reason, "late"); late != (c.state == vrrp.Backup) {
+			t.Errorf("late by %v: the reason is %q", c.late, i.reason)
 		}
 		said := remarks(n.out)
 		if want := map[bool]int{true: 1, false: 0}[c.asks || c.state == vrrp.Backup]; len(said) != want || want > 0 && (said[0].Level == Alarm) != (c.state == vrrp.Backup) {

@@ -189,7 +189,9 @@ func (n *Node) drive(i *instance, e vrrp.Event) {
 func (n *Node) enter(i *instance, e vrrp.Enter) {
 	n.moved = true
 	i.consult, i.waits = nil, ""
-	if e.Cause != vrrp.CauseRuling && e.Cause != vrrp.CauseFailed { // those have their reasons
+	switch e.Cause {
+	case vrrp.CauseRuling, vrrp.CauseFailed, vrrp.CauseStopped: // those have their reasons
+	default:
 		i.reason = causeText(e.Cause)
 	}
 	if e.Cause == vrrp.CauseOutranked {

@@ -85,7 +85,6 @@ func newPort(name Port) *port {
 		targets: map[netip.Addr]*target{},
 		ranks:   map[netip.Addr]rank{},
 		tokens:  budgetPerSecond,
-		fast:    fastQuestions,
 	}
 }
 
@@ -265,7 +264,6 @@ func (n *Node) lost(p *port) {
 	p.losses = slices.DeleteFunc(p.losses, func(at vrrp.Instant) bool { return n.now.Sub(at) > flapWindow })
 	p.losses = append(p.losses, n.now)
 	if len(p.losses) >= flapLosses || p.flapping(n.now) {
-		p.losses = p.losses[len(p.losses)-1:]
 		p.flaps = n.now.Add(flapWindow)
 	}
 	n.emit(ReadPorts{})

@@ -14,7 +14,6 @@ func (n *Node) configure(c Config) {
 	n.instances, n.byKey, n.groups = nil, map[Key]*instance{}, nil
 	for _, cfg := range c.Instances {
 		i := old[cfg.Key()]
-		delete(old, cfg.Key())
 		cfg.VRRP.Patience = patience(cfg)
 		if i == nil {
 			i = &instance{machine: vrrp.New(cfg.VRRP), born: n.now}
@@ -48,7 +47,6 @@ func (n *Node) reconfigure(i *instance, cfg Instance) {
 		n.configuredWitness(i, w)
 	}
 	n.drive(i, vrrp.Reconfigured{Params: cfg.VRRP})
-	n.weigh(i)
 	same := slices.Equal(had.VIPs, cfg.VIPs) && slices.Equal(had.Routes, cfg.Routes) && had.Lease == cfg.Lease
 	if i.kernel.holding && !same {
 		n.install(i)

@@ -39,7 +39,7 @@ func TestServingPorts(t *testing.T) {
 	} {
 		n := New(0, Config{})
 		witnessed := stamp{5, true}
-		had := []*service{{port: newPort("x")}, {port: newPort("a"), witnessed: witnessed}}
+		had := []*service{{port: newPort("a"), witnessed: witnessed}, {port: newPort("x")}}
 		var list []Port
 		for _, s := range n.services(c.cfg, had) {
 			list = append(list, s.port.name)
@@ -89,7 +89,7 @@ func TestWhatAReloadKeeps(t *testing.T) {
 	if len(n.instances) != 2 || n.instances[0] != kept || kept.cfg.Name != "renamed" || kept.state() != vrrp.Master || n.byKey[kept.cfg.Key()] != kept {
 		t.Errorf("what has the same key is another: %v", n.instances)
 	}
-	if n.byKey[gone.cfg.Key()] != nil || gone.state() != vrrp.Initialize || gone.reason != "stopped" && gone.reason != "removed from the configuration" || gone.kernel.holding {
+	if n.byKey[gone.cfg.Key()] != nil || gone.state() != vrrp.Initialize || gone.reason != "removed from the configuration" || gone.kernel.holding {
 		t.Errorf("what is gone is %v, %q", gone.state(), gone.reason)
 	}
 	if added := n.instances[1]; added.running || added.born != n.now || added.cfg.VRRP.Patience != 300*time.Millisecond {
@@ -141,10 +141,23 @@ func TestWhatAReloadInstalls(t *testing.T) {
 	}
 }
 
+// What a router learnt of half a service is learnt again after a reload, and the announcements of a BACKUP are not begun by one.
+func TestWhatAReloadForgets(t *testing.T) {
+	cfg := with(50, func(i *Instance) { i.VRRP.Preempt = false })
+	n := single(t, cfg)
+	i := n.instances[0]
+	i.displaces = true
+	cfg.Announce.Refresh = time.Minute
+	n.takeReload(Reload{Config: Config{Instances: []Instance{cfg}}})
+	if i.displaces || i.mastery.refresh.ok {
+		t.Errorf("displaces %v, announces %v", i.displaces, i.mastery.refresh)
+	}
+}
+
 // A new priority counts from the reload on.
 func TestReloadOfThePriority(t *testing.T) {
 	n, i := established(t, story(100))
-	n.takeReload(Reload{Config: Config{Instances: []Instance{story(70)}}})
+	n.Step(n.now, Reload{Config: Config{Instances: []Instance{story(70)}}})
 	if got := i.machine.Status().Priority; got != 70 {
 		t.Errorf("the priority is %d", got)
 	}

@@ -125,3 +125,24 @@ func TestNewAddressIsTheSource(t *testing.T) {
 		t.Errorf("adverts come from %v", got)
 	}
 }
+
+// What the kernel knows of neighbours becomes a witness.
+func TestNeighboursAreTaken(t *testing.T) {
+	n := single(t, lone(50, 0))
+	n.Step(n.now, Neighbours{Port: "p3p1", Gateways: []netip.Addr{host(1)}})
+	if !slices.Contains(n.byName["p3p1"].witnesses, host(1)) {
+		t.Errorf("witnesses %v", n.byName["p3p1"].witnesses)
+	}
+}
+
+// An owner whose questions take longer than its machine waits is MASTER by the RFC.
+func TestOwnerDoesNotWaitForEver(t *testing.T) {
+	n := single(t, lone(255, 0))
+	i := n.instances[0]
+	n.inquire(i).burst.next = n.now.Add(time.Hour)
+	n.now = i.consult.until
+	n.settleInstance(i)
+	if i.state() != vrrp.Master {
+		t.Errorf("%v", i.state())
+	}
+}
