@@ -429,7 +429,7 @@ func (n *Node) witnessIsBack(p *port, t *target) {
 	}
 	t.missed = false
 	for _, i := range n.instances {
-		if i.running && i.state() == vrrp.Master && i.onServing(p) {
+		if i.state() == vrrp.Master && i.onServing(p) {
 			n.announce(i, i.cfg.Announce.Repeat)
 		}
 	}

@@ -161,6 +161,18 @@ func TestLateness(t *testing.T) {
 	}
 }
 
+// A brain that is woken later than an answer takes has overslept.
+func TestOversleeping(t *testing.T) {
+	for late, want := range map[time.Duration]bool{answerWindow: false, answerWindow + 1: true} {
+		n := single(t, lone(50, 0))
+		n.now = n.now.Add(time.Hour)
+		n.due = n.now.Add(-late)
+		if n.noticeLateness(); n.overslept.within(n.now, 0) != want {
+			t.Errorf("late by %v: overslept %v", late, !want)
+		}
+	}
+}
+
 // A MASTER that was late asks and announces after one and a half intervals, and lets go after a master-down interval.
 func TestLateMaster(t *testing.T) {
 	const down = 3609375 * time.Microsecond

@@ -164,6 +164,9 @@ func TestWhenHalfAServiceIsOffered(t *testing.T) {
 		{"a cache answers", func(n *Node, i *instance, b *burst) {
 			i.quiet, b.asks[0].answers = ago(n, down), []answer{{peerMAC, [forms]int{1, 0}}}
 		}, true, 0},
+		{"the witness is on the first", func(n *Node, i *instance, b *burst) {
+			i.quiet, b.asks[0].witnessAny, b.asks[1].witnessAny = ago(n, down), true, false
+		}, true, 0},
 		{"no witness answers", func(n *Node, i *instance, b *burst) { i.quiet, b.asks[1].witnessAny = ago(n, down), false }, false, -1},
 		{"a MASTER is heard", func(n *Node, i *instance, b *burst) { i.quiet, i.obeyed = ago(n, down), ago(n, i.window()) }, false, -1},
 		{"a MASTER was heard", func(n *Node, i *instance, b *burst) { i.quiet, i.obeyed = ago(n, down), ago(n, i.window()+1) }, true, 0},
@@ -230,6 +233,10 @@ func TestHalfAServiceEnds(t *testing.T) {
 		{"all are lost", func(n *Node, i *instance) {
 			n.byName["p3p2"].state.Carrier, n.byName["p1p1"].state.Carrier = CarrierDown, CarrierDown
 		}, false, vrrp.Master, nil},
+		{"another MASTER, and everything works", func(n *Node, i *instance) {
+			n.drive(i, vrrp.Ruled{Ruling: vrrp.StepDown})
+			n.byName["p3p1"].state.Carrier, n.out = CarrierUp, nil
+		}, false, vrrp.Backup, nil},
 		{"another MASTER", func(n *Node, i *instance) { n.drive(i, vrrp.Ruled{Ruling: vrrp.StepDown}); n.out = nil }, false, vrrp.Backup, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -248,6 +255,9 @@ func TestHalfAServiceEnds(t *testing.T) {
 			c.change(n, i)
 			n.moved = false
 			n.settleFaults(i)
+			if said := slices.ContainsFunc(remarks(n.out), func(x Note) bool { return strings.Contains(x.Text, "partial service ends") && x.Level == Info }); said == c.partial {
+				t.Errorf("said %v", remarks(n.out))
+			}
 			priority := uint8(100)
 			if c.partial {
 				priority = 1

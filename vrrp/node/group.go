@@ -65,7 +65,7 @@ func (n *Node) alignGroup(g *group) {
 // each drives every member that is in one state, for the sake of a leader.
 func (n *Node) each(g *group, in vrrp.State, e vrrp.Event, leader *instance) {
 	for _, i := range g.members {
-		if i != leader && i.state() == in {
+		if i.state() == in { // the leader is in another
 			i.reason = "group " + g.cfg.Name + ": " + leader.reason
 			i.verdict = leader.verdict
 			n.drive(i, e)

@@ -41,9 +41,6 @@ func (i *instance) lease() time.Duration {
 	if l == LeaseAuto {
 		l = min(3*i.cfg.VRRP.Interval, leaseMax)
 	}
-	if l == 0 {
-		return 0
-	}
 	return (l + time.Second - 1) / time.Second * time.Second
 }
 

@@ -174,15 +174,17 @@ func TestAnswersToAWithdrawal(t *testing.T) {
 		name            string
 		holding         bool
 		refused         bool
+		again           bool
 		err             string
 		pending, failed bool
 		said            int
 	}{
-		{"done", false, false, "", false, false, 0}, {"done, after a refusal", false, true, "", false, true, 0},
-		{"refused", false, false, "no", true, true, 1}, {"wished for again meanwhile", true, false, "no", true, true, 0},
+		{"done", false, false, false, "", false, false, 0}, {"done, after a refusal", false, true, false, "", false, true, 0},
+		{"done, after it was stuck again", false, false, true, "", false, true, 0},
+		{"refused", false, false, false, "no", true, true, 1}, {"wished for again meanwhile", true, false, false, "no", true, true, 0},
 	} {
 		n, i := serving(t, lone(100, 0))
-		i.kernel = kernel{holding: c.holding, refused: c.refused, pending: ago(n, 0), failed: ago(n, 0)}
+		i.kernel = kernel{holding: c.holding, refused: c.refused, again: c.again, pending: ago(n, 0), failed: ago(n, 0)}
 		n.takeWithdrawn(Withdrawn{Key: i.cfg.Key(), Err: c.err})
 		if k := i.kernel; k.pending.ok != c.pending || k.failed.ok != c.failed || len(remarks(n.out)) != c.said {
 			t.Errorf("%s: pending %v, failed %v, said %v", c.name, k.pending.ok, k.failed.ok, remarks(n.out))
@@ -264,6 +266,21 @@ func TestChangesThatAreNotDone(t *testing.T) {
 				t.Errorf("refused %v, failed %v", k.refused, k.failed)
 			}
 		})
+	}
+}
+
+// A kernel that is stuck for the second time within a minute is one that is stuck again.
+func TestKernelIsStuckAgain(t *testing.T) {
+	for after, want := range map[time.Duration]bool{time.Minute: true, time.Minute + 1: false} {
+		n, i := established(t, lone(100, 0))
+		k := &i.kernel
+		for turn, again := range []bool{false, want} {
+			*k = kernel{holding: true, pending: ago(n, 2*time.Second), gaveUp: k.gaveUp}
+			if n.settleKernel(i); k.again != again || k.gaveUp != (stamp{n.now, true}) {
+				t.Errorf("stuck for time %d, %v apart: again %v, since %v", turn+1, after, k.again, k.gaveUp)
+			}
+			n.now = n.now.Add(after)
+		}
 	}
 }
 

@@ -321,7 +321,7 @@ func (n *Node) settled(i *instance, v verdict.Verdict, s *service) {
 		}
 	case verdict.ActNone, verdict.Stay, verdict.TakeOver, verdict.AtDeadline, verdict.ByPrior,
 		verdict.ByContested, verdict.Listen, verdict.Release:
-		if m.contested && m.asked {
+		if m.asked {
 			n.endContest(i)
 		}
 	}
@@ -363,7 +363,7 @@ func (n *Node) rivalry(i *instance) (verdict.Rivalry, *service) {
 			continue
 		}
 		kind := n.kind(i, x.port, x.mac)
-		if about == nil || rivalWeight(kind) > rivalWeight(r.Rival) {
+		if rivalWeight(kind) > rivalWeight(r.Rival) {
 			r.Rival, about = kind, s
 		}
 	}

@@ -82,6 +82,13 @@ func TestHowAMastershipBegins(t *testing.T) {
 			}
 		})
 	}
+	for after, want := range map[time.Duration]bool{answerWindow: true, answerWindow + 1: false} {
+		n := single(t, lone(50, 0))
+		n.overslept = ago(n, after)
+		if n.enterMaster(n.instances[0], vrrp.CauseSilence); (n.instances[0].mastery.alone == n.now.Add(answerWindow)) != want {
+			t.Errorf("%v after oversleeping: what is heard is believed after %v", after, n.instances[0].mastery.alone.Sub(n.now))
+		}
+	}
 	n := single(t, lone(50, 0))
 	p := n.byName["p3p1"]
 	p.nextAsk = n.now + 1
@@ -477,6 +484,36 @@ func TestEverywhere(t *testing.T) {
 			}
 		})
 	}
+	for _, c := range []struct {
+		name   string
+		vips   []string
+		known  bool // the peer, so that the answer is a stranger's
+		wanted verdict.Tri
+	}{
+		{"a stranger with two addresses", []string{"192.168.10.1", "192.168.20.1"}, true, verdict.TriYes},
+		{"somebody, where nobody is known, beside a rival", []string{"192.168.10.1"}, false, verdict.TriNo},
+	} {
+		n, i := established(t, story(100))
+		p := n.byName["p3p1"]
+		if c.known {
+			p.addPeer(peerMAC)
+		}
+		i.serving[0].witnessed = ago(n, time.Hour)
+		for _, v := range c.vips {
+			n.rival(i, p, addr(v), strangerMAC)
+		}
+		n.inquiries = nil
+		n.inquire(i).burst = &burst{done: true, asks: []*asking{{port: p, witnessAny: true, answers: by(strangerMAC, unicast)}}}
+		if got := n.everywhere(i); got != c.wanted {
+			t.Errorf("%s: %v, want %v", c.name, got, c.wanted)
+		}
+		two := n.byName["p3p2"] // and a rival of whom there is no doubt
+		two.addPeer(peerMAC)
+		n.inquire(i).burst.asks = append(n.inquire(i).burst.asks, &asking{port: two, witnessAny: true, answers: by(peerMAC, unicast)})
+		if got := n.everywhere(i); got != verdict.TriYes {
+			t.Errorf("%s, and the peer on another port: %v", c.name, got)
+		}
+	}
 	n, i := established(t, story(100))
 	n.inquiries = nil
 	if got := n.everywhere(i); got != verdict.TriUnknown {
@@ -595,6 +632,31 @@ func TestBurstOfAContest(t *testing.T) {
 	}
 }
 
+// A contest asks where every port that has an address and may carry an answer can afford the full burst.
+func TestContestThatIsAffordable(t *testing.T) {
+	const enough = -budgetBorrow + 4 // three rounds and a witness
+	for _, c := range []struct {
+		name   string
+		change func(n *Node, i *instance)
+		want   bool
+	}{
+		{"enough", func(n *Node, i *instance) { n.byName["p3p2"].tokens = enough }, true},
+		{"too little", func(n *Node, i *instance) { n.byName["p3p2"].tokens = enough - 0.5 }, false},
+		{"too little where nothing is asked for", func(n *Node, i *instance) { n.byName["p3p2"].tokens, i.serving[1].vips = 0-budgetBorrow, 0 }, true},
+		{"too little where nobody can be asked", func(n *Node, i *instance) {
+			n.byName["p3p2"].tokens, n.byName["p3p2"].state.Carrier = 0-budgetBorrow, CarrierDown
+		}, true},
+	} {
+		n, i := established(t, story(100))
+		i.mastery.contested, i.mastery.askAt = true, n.now
+		c.change(n, i)
+		n.contest(i)
+		if i.mastery.asked != c.want || !c.want && i.mastery.askAt != n.now.Add(refill) {
+			t.Errorf("%s: asked %v, again after %v", c.name, i.mastery.asked, i.mastery.askAt.Sub(n.now))
+		}
+	}
+}
+
 // Each recant within a minute waits twice as long as the one before, half a minute at most.
 func TestWaitAfterARecant(t *testing.T) {
 	n, i := established(t, lone(50, 0))
@@ -624,6 +686,19 @@ func TestWaitAfterARecant(t *testing.T) {
 	n.now++
 	if base := skew + recant(); r.count != 1 || r.wait != base {
 		t.Errorf("after more than a minute: recant %d, waits %v", r.count, r.wait)
+	}
+	fast, j := established(t, with(50, func(i *Instance) {
+		i.VRRP.Version, i.VRRP.Auth, i.VRRP.Interval = vrrp.V3, vrrp.AuthNone, 10*time.Millisecond
+	}))
+	for range 20 {
+		if j.state() != vrrp.Master {
+			fast.drive(j, vrrp.Ruled{Ruling: vrrp.TakeOver})
+		}
+		twin := *j.heart
+		base := j.skew() + time.Duration(twin.fraction()*float64(10*time.Millisecond)/8)
+		if fast.recantMastery(j, v); j.recant.count > 11 && j.recant.wait != base<<10 {
+			t.Fatalf("with fast adverts recant %d waits %v, want %v", j.recant.count, j.recant.wait, base<<10)
+		}
 	}
 	for range 70 {
 		recant()

@@ -55,6 +55,8 @@ func TestWhatAnAnswerTeaches(t *testing.T) {
 			want: lesson{mac: MAC{2, 0xff}, answered: true}},
 		{name: "the control", fresh: true, peers: []MAC{strangerMAC, peerMAC}, target: control, by: strangerMAC,
 			want: lesson{peers: []MAC{peerMAC}, proxies: []MAC{strangerMAC}}},
+		{name: "a witness, beside a known peer", peers: []MAC{peerMAC}, target: gateway, by: MAC{2, 0xff},
+			want: lesson{peers: []MAC{peerMAC}, mac: MAC{2, 0xff}, answered: true}},
 		{name: "without a question", fresh: true, target: gateway, by: MAC{2, 0xff}, unasked: true},
 		{name: "too late", fresh: true, target: vip, by: peerMAC, late: true},
 		{name: "without a hardware address", fresh: true, target: gateway},
@@ -92,6 +94,15 @@ func TestWhatAnAnswerTeaches(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// An answer for what was never asked is nothing.
+func TestAnswerThatWasNotAsked(t *testing.T) {
+	n := single(t, lone(50, 0))
+	n.takeHeard(Heard{Port: "p3p1", Op: Reply, Sender: host(7), MAC: strangerMAC})
+	if p := n.byName["p3p1"]; p.targets[host(7)] != nil && p.targets[host(7)].answered != [forms]stamp{} || p.rtt != 0 {
+		t.Errorf("it was counted: %+v", p.targets[host(7)])
 	}
 }
 
@@ -222,6 +233,9 @@ func TestNewcomersAreMetOnTwoPorts(t *testing.T) {
 		{"within a tenth of a second", on(one, 1, "192.168.10.1"), nil, answerWindow, on(other, 2, "192.168.20.1"), true},
 		{"a little later", on(one, 1, "192.168.10.1"), nil, answerWindow + 1, on(other, 2, "192.168.20.1"), false},
 		{"one port", on(one, 1, "192.168.10.1"), nil, 0, on(one, 2, "192.168.10.1"), false},
+		{"somebody announces himself between", on(one, 1, "192.168.10.1"), func(n *Node) {
+			n.takeHeard(Heard{Port: one, Op: Gratuitous, Sender: host(1), MAC: MAC{2, 0xcc}, Target: host(1)})
+		}, 0, on(other, 2, "192.168.20.1"), true},
 		{"only one of them ours", on(one, 1, "192.168.10.77"), nil, 0, on(other, 2, "192.168.20.1"), false},
 		{"the MASTER is heard", on(one, 1, "192.168.10.1"), func(n *Node) { n.instances[0].obeyed.set(n.now) }, 0, on(other, 2, "192.168.20.1"), false},
 		{"one is a proxy", on(one, 1, "192.168.10.1"), func(n *Node) { n.byName[other].addProxy(MAC{2, 'Z', 2}) }, 0, on(other, 2, "192.168.20.1"), false},
@@ -285,6 +299,9 @@ func TestStrangersAreToldOnce(t *testing.T) {
 	}
 	if told(0) || !told(4) || !told(0) {
 		t.Error("four are remembered, not more and not fewer")
+	}
+	if q := questions(n.out); len(q) != 1 || q[0].Target != addr("192.168.10.0") {
+		t.Errorf("whether it answers for everything is asked: %v", q)
 	}
 }
 
@@ -428,6 +445,17 @@ func TestNewcomersServeTogether(t *testing.T) {
 		one, other := n.byName["p3p1"], n.byName["p3p2"]
 		if got := n.servedTogether(one, addr("192.168.10.1"), other, addr("192.168.20.1")); got != c.want {
 			t.Errorf("%s: together %v", c.name, got)
+		}
+		if got := n.servedTogether(other, addr("192.168.20.1"), one, addr("192.168.10.1")); got != c.want {
+			t.Errorf("%s, the other way round: together %v", c.name, got)
+		}
+		for _, p := range []*port{one, other} {
+			p.addPeer(peerMAC)
+		}
+		n.meet(one, addr("192.168.10.1"), MAC{2, 'Z', 1}, false)
+		n.meet(other, addr("192.168.20.1"), MAC{2, 'Z', 2}, false)
+		if one.isPeer(MAC{2, 'Z', 1}) != c.want || other.isPeer(MAC{2, 'Z', 2}) != c.want {
+			t.Errorf("%s: met %v", c.name, one.isPeer(MAC{2, 'Z', 1}))
 		}
 		if n.servedTogether(one, addr("192.168.20.1"), other, addr("192.168.20.1")) || n.servedTogether(one, addr("192.168.10.1"), other, addr("192.168.10.1")) {
 			t.Errorf("%s: an address of another port", c.name)

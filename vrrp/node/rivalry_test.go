@@ -48,6 +48,9 @@ func TestWhenARivalIsJudged(t *testing.T) {
 			n.byName["p3p1"].addPeer(peerMAC)
 		}, verdict.MasterAsk, 0},
 		{"nobody, in a contest", func(n *Node, i *instance) { i.mastery.contested = true }, verdict.MasterUnrivalled, 1},
+		{"nobody, in a contest, a moment after an answer", func(n *Node, i *instance) {
+			i.mastery.contested, i.mastery.rivalled = true, ago(n, 0)
+		}, verdict.MasterUnrivalled, 1},
 		{"adverts", func(n *Node, i *instance) { n.exchange(i, vrrp.Advert{Priority: 1}) }, verdict.MasterOrder, 0},
 		{"adverts, a moment after an answer", func(n *Node, i *instance) {
 			i.mastery.rivalled = ago(n, 0)
