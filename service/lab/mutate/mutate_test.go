@@ -172,6 +172,25 @@ func TestDefectsNeedAHead(t *testing.T) {
 	}
 }
 
+// TestDefectsFit holds the deliberate defects to the code as it is now.
+func TestDefectsFit(t *testing.T) {
+	const root = "../../.."
+	list, err := readDefects(filepath.Join(root, defects))
+	if err != nil || len(list) < 10 {
+		t.Fatalf("%d defects, %v; want ten at least", len(list), err)
+	}
+	for _, d := range list {
+		text, err := os.ReadFile(filepath.Join(root, d.path))
+		if err != nil {
+			t.Errorf("%s: %v", d.name, err)
+			continue
+		}
+		if wrong, err := d.apply(string(text)); err != nil || wrong == string(text) {
+			t.Errorf("%s changes nothing: %v", d.name, err)
+		}
+	}
+}
+
 // TestDefects applies three of the deliberate defects to the simulated world, each named by another invariant; the
 // command applies all of them.
 func TestDefects(t *testing.T) {
