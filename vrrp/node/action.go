@@ -76,6 +76,10 @@ type GroupTransition struct {
 	To   vrrp.State
 }
 
+// Fence asks for a reset of this host, at once and without writing anything: its
+// storage has failed for as long as the operator allows, and another serves.
+type Fence struct{ Reason string }
+
 // Level grades a Note.
 type Level uint8
 
@@ -102,4 +106,5 @@ func (Announce) action()        {}
 func (ReadPorts) action()       {}
 func (Transition) action()      {}
 func (GroupTransition) action() {}
+func (Fence) action()           {}
 func (Note) action()            {}

@@ -35,6 +35,18 @@ type Key struct {
 type Config struct {
 	Instances []Instance
 	Groups    []Group
+	Storage   StoragePolicy
+}
+
+// StoragePolicy is what failed storage of this router leads to. The zero value
+// is the default.
+type StoragePolicy struct {
+	// Keep has a MASTER with failed storage go on (storage_yield off) instead of
+	// resigning once to a peer that lives.
+	Keep bool
+	// Fence is how long storage may have failed, while another router serves, before
+	// the host is to be reset (storage_fence); 0: never.
+	Fence time.Duration
 }
 
 // Instance is one vrrp_instance.

@@ -3,6 +3,8 @@ package node
 import (
 	"net/netip"
 	"time"
+
+	"standfast/vrrp/verdict"
 )
 
 // Event is what the outside tells the brain. The set is closed.
@@ -61,7 +63,11 @@ type PortState struct {
 	MAC       MAC
 	Addresses []netip.Prefix
 	Driver    string
-	Culprit   string // what the edge says is broken, in words; empty if nothing
+	// Facts are what the port's hardware, driver and kernel say beyond its carrier.
+	Facts verdict.Facts
+	// Culprit names what is broken better than the facts do, in words such as
+	// "card 0000:03:00 gone with p4p1 p4p2"; empty where they say it all.
+	Culprit string
 }
 
 // PortsRead tells the state of ports. Whoever reports may report one port or
@@ -84,6 +90,38 @@ type Neighbours struct {
 	Port     Port
 	Gateways []netip.Addr
 	Known    map[netip.Addr]MAC
+}
+
+// StorageRead tells how the storage under this router does. Culprit says in one
+// sentence what is wrong with it, and is empty while nothing is.
+type StorageRead struct {
+	State   Storage
+	Culprit string
+}
+
+// Storage is the state of what this host runs from.
+type Storage uint8
+
+// The states of storage; the zero value is not knowing, which is no fault.
+const (
+	StorageUnknown Storage = iota // not watched, or nothing can be said
+	StorageHealthy
+	StorageSlow   // answers, and late: worth a warning and nothing else
+	StorageFailed // hangs, errs or has become read-only: what is not in memory is lost
+)
+
+// String is a stable word for logs and status.
+func (s Storage) String() string {
+	switch s {
+	case StorageHealthy:
+		return "healthy"
+	case StorageSlow:
+		return "slow"
+	case StorageFailed:
+		return "failed"
+	case StorageUnknown:
+	}
+	return "unknown"
 }
 
 // Installed answers Install: the VIPs and routes of the instance are in the
@@ -126,6 +164,7 @@ func (Heard) event()       {}
 func (PortsRead) event()   {}
 func (CarrierLost) event() {}
 func (Neighbours) event()  {}
+func (StorageRead) event() {}
 func (Installed) event()   {}
 func (Withdrawn) event()   {}
 func (Renewed) event()     {}

@@ -14,6 +14,16 @@ type Status struct {
 	Instances []InstanceStatus
 	Ports     []PortStatus
 	Unclaimed uint64 // adverts of a virtual router that no instance here has
+	Storage   StorageStatus
+}
+
+// StorageStatus describes the storage and what was done about it.
+type StorageStatus struct {
+	State   Storage
+	Culprit string
+	Since   vrrp.Instant // when it came into this state
+	// Resigned says that this router gave up a mastership because of it, and has not become fit to do so again.
+	Resigned bool
 }
 
 // InstanceStatus describes one instance.
@@ -62,6 +72,8 @@ type PortStatus struct {
 	AdminUp    bool
 	Carrier    Carrier
 	Driver     string
+	Facts      verdict.Facts
+	Culprit    string // what is wrong with the port, in words; empty where nothing is
 	Mute       bool
 	Blind      bool
 	Calibrated bool
