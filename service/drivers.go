@@ -1,0 +1,177 @@
+package service
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"standfast/vrrp/verdict"
+)
+
+// Signal is a way in which a port can testify. Which drivers have it stands in one table, what it
+// can say in another: see [DriverTable].
+type Signal uint8
+
+// The signals, in the order in which they are shown.
+const (
+	SignalTransmit  Signal = iota // counters of what was sent
+	SignalHang                    // the kernel's watchdog over transmit queues
+	SignalBus                     // PCI: configuration space, error recovery, removal
+	SignalDetach                  // the driver takes its device away when the card is lost
+	SignalSpeed                   // speed of the link
+	SignalLinkState               // why there is no link (ETHTOOL_A_LINKSTATE_EXT_STATE)
+	SignalDownCount               // losses counted by the driver itself (ETHTOOL_A_LINKSTATE_EXT_DOWN_CNT)
+	SignalAbilities               // what the partner announces, with the link down as well
+	SignalModule                  // the module's own memory (SFF-8472)
+	SignalCableTest               // time-domain reflectometry, on demand only
+	numSignals
+)
+
+// String is a stable lower-case word.
+func (s Signal) String() string {
+	if s >= numSignals {
+		return fmt.Sprintf("signal(%d)", uint8(s))
+	}
+	return signalWords[s]
+}
+
+var signalWords = [numSignals]string{
+	SignalTransmit: "transmit", SignalHang: "hang", SignalBus: "bus", SignalDetach: "detach", SignalSpeed: "speed",
+	SignalLinkState: "link-state", SignalDownCount: "down-count", SignalAbilities: "abilities",
+	SignalModule: "module", SignalCableTest: "cable-test",
+}
+
+// EverySignal lists the signals in the order in which they are shown.
+func EverySignal() []Signal {
+	all := make([]Signal, 0, numSignals)
+	for s := range numSignals {
+		all = append(all, s)
+	}
+	return all
+}
+
+// DriverRow says what ports of one driver can testify.
+type DriverRow struct {
+	Driver  string            `json:"driver"`
+	Signals map[string]string `json:"signals"` // by signal: "yes", "no", "some" for some of its ports, or the first Linux version that has it
+	Facts   []string          `json:"facts"`   // everything that such a port may one day be known to suffer, in the words of `status`
+}
+
+// DriverTable says for each driver that the project has looked at what its ports can testify beyond
+// carrier, which every driver reports.
+func DriverTable() []DriverRow {
+	rows := make([]DriverRow, 0, len(drivers))
+	for _, d := range drivers {
+		rows = append(rows, d.row())
+	}
+	return rows
+}
+
+// LookUpDriver finds one row of the table; false for a driver that it does not have.
+func LookUpDriver(name string) (DriverRow, bool) {
+	i := slices.IndexFunc(drivers[:], func(d driver) bool { return d.name == name })
+	if i < 0 {
+		return DriverRow{}, false
+	}
+	return drivers[i].row(), true
+}
+
+// PrintDrivers writes the table for a person.
+func PrintDrivers(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprint(t, "DRIVER")
+	for s := range numSignals {
+		fmt.Fprintf(t, "\t%s", strings.ToUpper(s.String()))
+	}
+	fmt.Fprintln(t)
+	for _, r := range DriverTable() {
+		fmt.Fprint(t, r.Driver)
+		for s := range numSignals {
+			fmt.Fprintf(t, "\t%s", strings.Replace(r.Signals[s.String()], "no", "-", 1))
+		}
+		fmt.Fprintln(t)
+	}
+	return t.Flush()
+}
+
+// support says since when a driver has a signal: "" never, "yes" since Linux 3.10 or its own
+// beginning, "some" on some of its ports, else the first version.
+type support [numSignals]string
+
+type driver struct {
+	name    string
+	support support
+}
+
+func (d driver) row() DriverRow {
+	r := DriverRow{Driver: d.name, Signals: map[string]string{}, Facts: []string{}}
+	for s, v := range d.support {
+		if v == "" {
+			v = "no"
+		}
+		r.Signals[Signal(s).String()] = v
+	}
+	for f := range verdict.EveryFact() {
+		if s, ok := signalOf(f); ok && d.support[s] != "" {
+			r.Facts = append(r.Facts, f.String())
+		}
+	}
+	return r
+}
+
+// signalOf is the signal that a fact needs. What the kernel knows of every port has none.
+func signalOf(f verdict.Fact) (Signal, bool) {
+	switch f {
+	case verdict.FactTransmitStalled:
+		return SignalTransmit, true
+	case verdict.FactTransmitHung:
+		return SignalHang, true
+	case verdict.FactCardSilent, verdict.FactCardGone, verdict.FactUnbound, verdict.FactRecovering, verdict.FactRecoveryFailed,
+		verdict.FactErrorsCorrected:
+		return SignalBus, true
+	case verdict.FactDetached:
+		return SignalDetach, true
+	case verdict.FactPartnerAsleep:
+		return SignalSpeed, true
+	case verdict.FactCageEmpty, verdict.FactCableUnsupported, verdict.FactModuleFault, verdict.FactCalibrationFailed,
+		verdict.FactPowerExceeded, verdict.FactOverheated, verdict.FactClockLost, verdict.FactRemoteFault,
+		verdict.FactPartnerSpeaks, verdict.FactSignalBad, verdict.FactNoPartner:
+		return SignalLinkState, true
+	case verdict.FactPartnerAbilities:
+		return SignalAbilities, true
+	case verdict.FactModuleMissing, verdict.FactModuleTransmit, verdict.FactNoLight:
+		return SignalModule, true
+	case verdict.FactNone, verdict.FactProtoDown, verdict.FactTesting:
+	}
+	return 0, false
+}
+
+// physical is what drivers of PCI cards have in common.
+func physical(more map[Signal]string) support {
+	s := support{SignalTransmit: "yes", SignalHang: "yes", SignalBus: "yes", SignalDetach: "yes", SignalSpeed: "yes"}
+	for signal, since := range more {
+		s[signal] = since
+	}
+	return s
+}
+
+// drivers was read from the drivers' sources in Linux 6.12 and 7.3.
+var drivers = [...]driver{
+	{"e1000", physical(nil)},
+	{"e1000e", physical(nil)},
+	{"igb", physical(map[Signal]string{SignalModule: "some"})},
+	{"igc", physical(nil)},
+	{"ixgbe", physical(map[Signal]string{SignalDownCount: "7.3", SignalModule: "some"})},
+	{"i40e", physical(map[Signal]string{SignalDownCount: "7.3", SignalModule: "yes"})},
+	{"ice", physical(map[Signal]string{SignalDownCount: "7.3", SignalModule: "yes"})},
+	{"tg3", physical(map[Signal]string{SignalDownCount: "some"})},
+	{"bnx2x", physical(map[Signal]string{SignalModule: "yes"})},
+	{"bnxt_en", physical(map[Signal]string{SignalLinkState: "7.3", SignalDownCount: "yes", SignalModule: "yes"})},
+	{"r8169", physical(map[Signal]string{SignalDownCount: "yes", SignalAbilities: "yes"})},
+	{"mlx5_core", physical(map[Signal]string{SignalLinkState: "yes", SignalDownCount: "yes", SignalModule: "yes"})},
+	{"virtio_net", support{SignalTransmit: "yes", SignalHang: "yes", SignalBus: "some", SignalSpeed: "some"}},
+	{"veth", support{SignalTransmit: "yes"}},
+	{"tun", support{SignalTransmit: "yes"}},
+}
