@@ -14,6 +14,7 @@ type outlets struct {
 	log        *slog.Logger
 	supervisor supervisor
 	scripts    scriptPoster
+	lines      dropper // of the log
 }
 
 // supervisor is who started the service, normally systemd.
@@ -29,7 +30,11 @@ type supervisor interface {
 // queue one after the other.
 type scriptPoster interface {
 	Post(queue string, argv []string)
+	Drops() uint64 // scripts that nobody took
 }
+
+// dropper forgets what nobody takes, and counts it.
+type dropper interface{ Dropped() uint64 }
 
 // journalLines is how many log lines wait while whoever reads them is slow.
 const journalLines = 4096
@@ -42,7 +47,7 @@ func openOutlets(o Options, w io.Writer) (out outlets, end func()) {
 	log := written.Logger()
 	supervisor := newSupervisor(log)
 	scripts := newScripts(filepath.Join(o.RuntimeDir, scriptSocket), scriptTeller(log), func(line string) { log.Warn(line) })
-	out = outlets{log: log, supervisor: supervisor, scripts: scripts}
+	out = outlets{log: log, supervisor: supervisor, scripts: scripts, lines: written}
 	endJournal := background(written.Run)
 	endSpeaking := background(supervisor.Run, scripts.Run)
 	return out, func() {

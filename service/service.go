@@ -61,6 +61,8 @@ type Counts struct {
 	SendErrors           uint64 // adverts that could not be sent
 	AskErrors            uint64
 	AnnounceErrors       uint64
+	LinesDropped         uint64 // log lines that nobody took
+	ScriptsDropped       uint64 // notify scripts that no helper took
 }
 
 // Run runs the service until the context ends or SIGTERM or SIGINT arrives, and
@@ -365,6 +367,7 @@ func (s *service) snapshot() Snapshot {
 			FramesDropped: s.counters.framesDropped.Load(), HeardDropped: s.counters.heardDropped.Load(),
 			AnnouncementsDropped: s.counters.announcementsDropped.Load(), SendErrors: s.counters.sendErrors.Load(),
 			AskErrors: s.counters.askErrors.Load(), AnnounceErrors: s.counters.announceErrors.Load(),
+			LinesDropped: s.out.lines.Dropped(), ScriptsDropped: s.out.scripts.Drops(),
 		},
 	}
 }

@@ -421,7 +421,7 @@ func idle(t *testing.T, h *twinHost) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newService(Options{}, h.edges(), outlets{log: discard(), supervisor: h, scripts: h}, p)
+	s := newService(Options{}, h.edges(), outlets{log: discard(), supervisor: h, scripts: h, lines: h}, p)
 	states, _ := s.edges.ports.Snapshot()
 	s.book.apply(port.Change{Resync: true, States: states})
 	s.follow()
@@ -630,7 +630,7 @@ func TestStopOfContext(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newService(Options{}, p.a.edges(), outlets{log: discard(), supervisor: p.a, scripts: p.a}, load)
+		s := newService(Options{}, p.a.edges(), outlets{log: discard(), supervisor: p.a, scripts: p.a, lines: p.a}, load)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(10*time.Second, cancel)
 		if err := s.serve(ctx); err != nil {

@@ -133,6 +133,7 @@ func lost(s Snapshot) map[string]uint64 {
 		"adverts_broken": c.FramesBroken, "adverts_not_ours": s.Status.Unclaimed,
 		"announcements_dropped": c.AnnouncementsDropped, "adverts_not_sent": c.SendErrors,
 		"questions_not_sent": c.AskErrors, "announcements_not_sent": c.AnnounceErrors,
+		"log_lines_dropped": c.LinesDropped, "scripts_dropped": c.ScriptsDropped,
 	}
 }
 
@@ -301,8 +302,23 @@ func (d StatusDocument) print(w io.Writer, zone *time.Location) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	d.Node.printLost(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// printLost says what was lost since the start, if anything was.
+func (d NodeDocument) printLost(b *strings.Builder) {
+	lost := "\nlost since the start:"
+	for _, kind := range slices.Sorted(maps.Keys(d.Lost)) {
+		if n := d.Lost[kind]; n > 0 {
+			fmt.Fprintf(b, "%s %s %d", lost, strings.ReplaceAll(kind, "_", " "), n)
+			lost = ","
+		}
+	}
+	if lost == "," {
+		b.WriteByte('\n')
+	}
 }
 
 func (i InstanceDocument) print(b *strings.Builder, now time.Time, zone *time.Location) {

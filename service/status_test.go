@@ -29,7 +29,7 @@ func told() Snapshot {
 	one, two := node.Key{Port: "p4p1", VRID: 50, Family: vrrp.IPv4}, node.Key{Port: "p4p1", VRID: 51, Family: vrrp.IPv6}
 	s := Snapshot{
 		Wall: at, Now: vrrp.Instant(time.Hour), Started: at.Add(-time.Hour), Version: "0", File: "/etc/x.conf",
-		Counts: Counts{SendErrors: 3},
+		Counts: Counts{SendErrors: 3, LinesDropped: 12},
 		Status: node.Status{
 			Now: vrrp.Instant(time.Hour - time.Second), // the brain's last step
 			Instances: []node.InstanceStatus{
@@ -96,6 +96,8 @@ p3p1  serving            up          igb     calibrated, 1 witnesses
 p4p1  heartbeat,serving  unknown     -       mute
 p5p1                     admin-down  -       -
 p6p1                     missing     -       -
+
+lost since the start: adverts not sent 3, log lines dropped 12
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -660,6 +660,10 @@ func (h *twinHost) Post(queue string, argv []string) {
 	h.posted = append(h.posted, queue+": "+strings.Join(argv, " "))
 }
 
+// Nobody keeps a twin from taking lines and scripts.
+func (h *twinHost) Dropped() uint64 { return 0 }
+func (h *twinHost) Drops() uint64   { return 0 }
+
 func (h *twinHost) Ready(status string) { h.Status("READY " + status) }
 func (h *twinHost) Reloading()          { h.Status("RELOADING") }
 func (h *twinHost) Stopping()           { h.Status("STOPPING") }
@@ -688,7 +692,7 @@ func (h *twinHost) run(t *testing.T) (s *service, ended func() error) {
 	if h.logger != nil {
 		log = h.logger
 	}
-	s = newService(Options{File: "/etc/standfast.conf"}, h.edges(), outlets{log: log, supervisor: h, scripts: h}, p)
+	s = newService(Options{File: "/etc/standfast.conf"}, h.edges(), outlets{log: log, supervisor: h, scripts: h, lines: h}, p)
 	s.complain(complaints)
 	done := make(chan error, 1)
 	go func() { done <- s.serve(t.Context()) }()
