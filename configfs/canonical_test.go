@@ -15,11 +15,12 @@ func canonical(c Config) string {
 		fmt.Fprintf(&b, format, args...)
 		b.WriteByte('\n')
 	}
+	line(0, "global_defs {")
 	if c.Global.RouterID != "" {
-		line(0, "global_defs {")
 		line(1, "router_id %s", quote(c.Global.RouterID))
-		line(0, "}")
 	}
+	canonicalStorage(line, c.Global.Storage)
+	line(0, "}")
 	for _, g := range c.Groups {
 		line(0, "vrrp_sync_group %s {", quote(g.Name))
 		line(1, "group {")
@@ -36,6 +37,30 @@ func canonical(c Config) string {
 		line(0, "}")
 	}
 	return b.String()
+}
+
+func canonicalStorage(line liner, s Storage) {
+	watch := "auto"
+	if s.Off {
+		watch = "off"
+	}
+	if len(s.Paths) > 0 {
+		watch = ""
+		for _, p := range s.Paths {
+			watch += " " + quote(p.Name)
+		}
+	}
+	line(1, "storage_watch %s", strings.TrimSpace(watch))
+	yield := "on"
+	if s.Keep {
+		yield = "off"
+	}
+	line(1, "storage_yield %s", yield)
+	fence := "off"
+	if s.Fence > 0 {
+		fence = seconds(s.Fence.Seconds())
+	}
+	line(1, "storage_fence %s", fence)
 }
 
 type liner func(depth int, format string, args ...any)

@@ -21,6 +21,7 @@ func (d *decoder) complete() {
 		d.error(Position{File: d.config.Files[0]}, "an empty file would take every address off this router",
 			"there is no vrrp_instance in the configuration")
 	}
+	d.completeStorage()
 	d.uniqueNames()
 	d.uniqueRouters()
 	d.uniqueAddresses()

@@ -55,6 +55,22 @@ type Config struct {
 // Global holds what global_defs says and no instance copies.
 type Global struct {
 	RouterID string // router_id; names this router to people, never on the wire
+	Storage  Storage
+}
+
+// Storage holds the storage_* extension keywords: what is looked at of the storage under the router, and what follows
+// from its failure. The zero value is the default.
+type Storage struct {
+	Off   bool          // storage_watch off: nothing is looked at
+	Paths []Path        // storage_watch PATH…; none: the file systems that hold / and /var
+	Keep  bool          // storage_yield off: a MASTER with failed storage does not resign
+	Fence time.Duration // storage_fence: 10 s … 24 h from the failure to a reset of the host, while another router serves; 0: never
+}
+
+// Path is an absolute, clean path and the place where it is written.
+type Path struct {
+	Name string
+	Pos  Position
 }
 
 // Instance is one vrrp_instance.

@@ -20,6 +20,7 @@ type decoder struct {
 	version  uint8    // vrrp_version
 	tables   map[string]uint32
 	mailSeen bool
+	fence    word // the argument of storage_fence
 }
 
 // keywords is a table of the keywords understood in one kind of block. T is what the block describes.

@@ -14,6 +14,9 @@ var globalWords = keywords[*decoder]{
 	"vrrp_garp_master_repeat":         onDefaults((*decoder).garpRepeat),
 	"vrrp_garp_master_refresh":        onDefaults((*decoder).garpRefresh),
 	"vrrp_garp_master_refresh_repeat": onDefaults((*decoder).garpRefreshRepeat),
+	"storage_watch":                   (*decoder).storageWatch,
+	"storage_yield":                   (*decoder).storageYield,
+	"storage_fence":                   (*decoder).storageFence,
 }
 
 // onDefaults turns the keyword of an instance into its global form, which sets the default of instances to come.

@@ -129,7 +129,7 @@ var moot = map[string]string{
 	"accept":                   "traffic to virtual addresses is always accepted",
 	"dynamic_interfaces":       "standfast always waits for a missing interface, loudly",
 	"linkbeat_use_polling":     "standfast listens to the kernel and reads the carrier itself",
-	"process_names":            "standfast is one process",
+	"process_names":            "the processes of standfast have names of their own",
 	"skip_check_adv_addr":      "an advert with other addresses is reported, never dropped",
 	"use_pid_dir":              "standfast writes no pid file",
 	"vrrp_skip_check_adv_addr": "an advert with other addresses is reported, never dropped",
@@ -140,9 +140,6 @@ var mail = []string{
 	"no_email_faults", "notification_email", "notification_email_from", "smtp_alert", "smtp_alert_checker",
 	"smtp_alert_vrrp", "smtp_connect_timeout", "smtp_helo_name", "smtp_server",
 }
-
-// planned lists standfast's own words that it does not act on yet.
-var planned = []string{"storage_watch", "storage_yield"}
 
 // knows reports whether keepalived knows a word in a place.
 func (p place) knows(word string) bool { return slices.Contains(strings.Fields(catalogue[p]), word) }
@@ -161,8 +158,8 @@ func (d *decoder) stranger(p place, s *statement, understood []string) {
 		d.error(w.pos, why, "%s is known to keepalived, not yet understood by standfast", w.text)
 	case known && isMoot:
 		d.note(w.pos, "", "%s changes nothing: %s", w.text, because)
-	case known, p == inGlobals && slices.Contains(planned, w.text):
-		d.hazard(w.pos, "standfast runs as if it were not there", "%s is %s, not yet understood by standfast", w.text, origin(known))
+	case known:
+		d.hazard(w.pos, "standfast runs as if it were not there", "%s is known to keepalived, not yet understood by standfast", w.text)
 	default:
 		d.unknown(p, w, understood)
 	}
@@ -176,13 +173,6 @@ func (d *decoder) noMail(w word) {
 	d.mailSeen = true
 }
 
-func origin(keepalived bool) string {
-	if keepalived {
-		return "known to keepalived"
-	}
-	return "a planned keyword"
-}
-
 // unknown complains about a word that means nothing in its place.
 func (d *decoder) unknown(p place, w word, understood []string) {
 	for other := range place(len(catalogue)) {
@@ -191,11 +181,7 @@ func (d *decoder) unknown(p place, w word, understood []string) {
 			return
 		}
 	}
-	near := slices.Concat(understood, strings.Fields(catalogue[p]))
-	if p == inGlobals {
-		near = append(near, planned...)
-	}
-	hint := suggest(w.text, near)
+	hint := suggest(w.text, slices.Concat(understood, strings.Fields(catalogue[p])))
 	if hint == "" && p == inGroup {
 		d.error(w.pos, "write group { "+w.text+" … }", "the members of a vrrp_sync_group stand in a block of their own, not like %q", w.text)
 		return

@@ -18,6 +18,13 @@ type plan struct {
 	node   node.Config
 	tables map[node.Key]table
 	groups map[string]configfs.Notify
+	watch  watched
+}
+
+// watched is what is looked at of the storage under the router.
+type watched struct {
+	off   bool
+	paths []string // none: the usual ones
 }
 
 // table is what the edges need of one instance.
@@ -69,6 +76,7 @@ func load(fsys fs.FS, file string) (plan, configfs.Diagnostics, error) {
 // configure maps a configuration without errors.
 func configure(c configfs.Config) plan {
 	p := plan{tables: map[node.Key]table{}, groups: map[string]configfs.Notify{}}
+	p.node.Storage, p.watch = storagePolicy(c.Global.Storage)
 	keys := map[string]node.Key{}
 	for _, i := range c.Instances {
 		instance := brainInstance(i)
@@ -85,6 +93,14 @@ func configure(c configfs.Config) plan {
 		p.groups[g.Name] = g.Notify
 	}
 	return p
+}
+
+func storagePolicy(s configfs.Storage) (node.StoragePolicy, watched) {
+	w := watched{off: s.Off}
+	for _, p := range s.Paths {
+		w.paths = append(w.paths, p.Name)
+	}
+	return node.StoragePolicy{Keep: s.Keep, Fence: s.Fence}, w
 }
 
 func brainInstance(i configfs.Instance) node.Instance {

@@ -25,7 +25,12 @@ var compareAddresses = cmp.Options{
 
 // Everything in a configuration reaches the brain or the edges.
 func TestConfigure(t *testing.T) {
-	file := `vrrp_instance V6 {
+	file := `global_defs {
+    storage_watch /srv /var
+    storage_yield off
+    storage_fence 60
+}
+vrrp_instance V6 {
     interface eth0
     dont_track_primary
     virtual_router_id 7
@@ -120,7 +125,11 @@ vrrp_sync_group G {
 			Witnesses: []node.Witness{{Addr: addr("198.51.100.254")}},
 			Announce:  node.Announcing{Repeat: 5, Delay: 5 * time.Second, RefreshRepeat: 1},
 		}},
-		Groups: []node.Group{{Name: "G", Members: []node.Key{v6, v4}}},
+		Groups:  []node.Group{{Name: "G", Members: []node.Key{v6, v4}}},
+		Storage: node.StoragePolicy{Keep: true, Fence: time.Minute},
+	}
+	if diff := cmp.Diff(watched{paths: []string{"/srv", "/var"}}, got.watch, cmp.AllowUnexported(watched{})); diff != "" {
+		t.Errorf("what is looked at (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(want, got.node, compareAddresses); diff != "" {
 		t.Errorf("what the brain is told (-want +got):\n%s", diff)
