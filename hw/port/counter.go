@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sysfs is where the kernel shows its devices.
-const sysfs = "/sys"
+// Root is where the kernel shows its devices.
+const Root = "/sys"
 
 // Counter reads how often one port lost its carrier. A reading takes about a microsecond
 // and none of the kernel's locks.
@@ -36,7 +36,7 @@ func OpenCounter(name string) (*Counter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no carrier counter of %s: %w", name, err)
 	}
-	return openCounter(sysfs, name, want)
+	return openCounter(Root, name, want)
 }
 
 func openCounter(root, name string, want device) (*Counter, error) {

@@ -16,6 +16,16 @@ type Identity struct {
 	// Card is equal for ports that are one piece of hardware and fail together: one
 	// chip, one slot, or one switch chip behind one slot.
 	Card string
+	// DevPort tells ports of one function apart, from 0 (Linux 3.15; mlx4 has two on one).
+	DevPort int
+	// Onboard is the number that the firmware gives to a port of the mainboard (acpi_index, or
+	// SMBIOS type 41); 0 for a port on a card.
+	Onboard int
+	// Label is what the firmware calls the port, such as "Embedded NIC 1".
+	Label string
+	// VirtualFunction is true for a share of a port that the hardware divides (SR-IOV). It
+	// fails with its card, and has no cable of its own.
+	VirtualFunction bool
 }
 
 // Identify finds a port's hardware in /sys, without the kernel's configuration lock. It
@@ -27,7 +37,7 @@ func Identify(name string) Identity {
 	if err != nil {
 		return Identity{}
 	}
-	return identify(sysfs, name, want)
+	return identify(Root, name, want)
 }
 
 func identify(root, name string, want device) Identity {
@@ -39,8 +49,14 @@ func identify(root, name string, want device) Identity {
 	if err != nil {
 		return Identity{}
 	}
-	id := Identity{Driver: target(filepath.Join(hardware, "driver"))}
-	switch chain := pciChain(root, hardware); {
+	return identityOf(root, dir, hardware, pciChain(root, hardware))
+}
+
+// identityOf is identify for the directories of a port: of its class, of its device, and the
+// PCI addresses above that.
+func identityOf(root, dir, hardware string, chain []string) Identity {
+	id := Identity{Driver: target(filepath.Join(hardware, "driver")), DevPort: int(readCount(dir, "dev_port").N)}
+	switch {
 	case target(filepath.Join(hardware, "subsystem")) == "usb":
 		// One interface of a device: 1-1.4:1.0 is on the device 1-1.4.
 		id.Bus = filepath.Base(hardware)
@@ -48,11 +64,33 @@ func identify(root, name string, want device) Identity {
 	case len(chain) > 0:
 		id.Bus = chain[len(chain)-1]
 		id.Card = card(root, chain)
+		id.describeFunction(pciDir(hardware, id.Bus))
 	default:
 		id.Bus = filepath.Base(hardware)
 		id.Card = id.Bus
 	}
 	return id
+}
+
+// describeFunction adds what the directory of a PCI function says.
+func (id *Identity) describeFunction(dir string) {
+	for _, file := range []string{"acpi_index", "index"} {
+		if n := readCount(dir, file); n.Known && id.Onboard == 0 {
+			id.Onboard = int(n.N)
+		}
+	}
+	id.Label = readText(dir, "label")
+	id.VirtualFunction = target(filepath.Join(dir, "physfn")) != ""
+}
+
+// pciDir is the part of a device's directory that ends with its PCI function.
+func pciDir(hardware, address string) string {
+	for dir := hardware; dir != "/" && dir != "."; dir = filepath.Dir(dir) {
+		if filepath.Base(dir) == address {
+			return dir
+		}
+	}
+	return hardware
 }
 
 // target is the last element of where a symbolic link points; empty if there is none.

@@ -521,7 +521,7 @@ func TestCounterThatIsNotOurs(t *testing.T) {
 		elsewhere.do(func() (err error) { want, err = identity("p1"); return err })
 		want.index = r.port("p1").Index // as laboratories, and cloned machines, have it
 		r.do(func() error {
-			if got, err := openCounter(sysfs, "p1", want); !errors.Is(err, fs.ErrNotExist) {
+			if got, err := openCounter(Root, "p1", want); !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("got %v, %v; want fs.ErrNotExist", got, err)
 			}
 			return nil

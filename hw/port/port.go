@@ -2,7 +2,7 @@
 // which there are, whether they have carrier, what lives on them, and which of
 // them share one card.
 //
-// Three ways of looking complement each other:
+// Several ways of looking complement each other:
 //
 //   - [Watcher] is told of changes by rtnetlink. It costs nothing while nothing
 //     happens, but the kernel holds carrier losses back for up to a second when
@@ -12,6 +12,11 @@
 //   - [Counter] reads one port's number of carrier losses without taking any
 //     lock of the kernel, so that it can be polled often and never gets stuck
 //     behind a driver that is busy resetting its card.
+//   - [Sensor] reads from /sys what a port and the device beneath it testify
+//     beyond that: whether the device is there and has a driver, whether what
+//     is sent leaves, what errors the bus met. It outlives the port.
+//   - [UeventWatcher] is told at once when a device is pulled out, or cut off
+//     for an error of the bus; nobody else ever says so.
 //
 // Nothing here starts a goroutine; every call blocks its caller only. An answer
 // of the kernel that makes no sense is left out or reported as unknown.
