@@ -169,6 +169,9 @@ func verdictDocument(v verdict.Verdict) VerdictDocument {
 	if v.Rivalry != (verdict.Rivalry{}) {
 		facts = v.Rivalry.String()
 	}
+	if v.Fitness != (verdict.Fitness{}) {
+		facts = v.Fitness.String()
+	}
 	d := VerdictDocument{
 		Finding: v.Finding.String(), Rule: v.Rule.String(), Act: v.Act.String(), Why: v.Why(), Evidence: map[string]string{},
 	}

@@ -450,6 +450,7 @@ func (n *Node) takeOverheard(p *port, e Heard) {
 	if e.Op == Request && e.Sender.IsUnspecified() && e.Target.Is4() && n.servesOn(p, e.Target) {
 		p.addAsker(e.MAC)
 	}
+	n.noteAsker(p, e)
 	if p.isPeer(e.MAC) {
 		for _, i := range n.instances {
 			if i.onServing(p) {

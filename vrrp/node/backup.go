@@ -171,6 +171,8 @@ func (n *Node) readings(i *instance) verdict.Readings {
 		Listened:  i.doubt.listened,
 		Routers:   i.heart.routersOf(i.cfg.VRRP.Family),
 		Heartbeat: i.heart.link(),
+		Powered:   i.heart.powered(),
+		Storage:   n.storage.state.evidence(),
 	}
 	q := n.inquire(i)
 	for _, s := range i.serving {
@@ -227,6 +229,8 @@ func (p *port) link() verdict.Link {
 		return verdict.LinkGone
 	case !p.state.AdminUp:
 		return verdict.LinkAdminDown
+	case p.broken():
+		return verdict.LinkBroken
 	case p.state.Carrier == CarrierDown:
 		return verdict.LinkDown
 	case p.state.Carrier == CarrierUp:
@@ -319,7 +323,7 @@ func (n *Node) ruleDeadline(i *instance, v verdict.Verdict) {
 		n.claim(i, v)
 		i.mastery.insists = i.state() == vrrp.Master
 	case verdict.ActNone, verdict.Stay, verdict.Listen, verdict.Release,
-		verdict.Recant, verdict.Defend, verdict.Obey, verdict.Ask:
+		verdict.Recant, verdict.Defend, verdict.Obey, verdict.Ask, verdict.Resign:
 		n.hold(i, 0)
 	}
 }
@@ -356,6 +360,9 @@ func (n *Node) unasked(i *instance) bool {
 // MASTER, incumbent to the last one, and a router that never knew another
 // MASTER serves in any case.
 func (i *instance) priorHolds() bool {
+	if i.retiring.spent && i.wasMaster {
+		return false // it resigned to somebody who did not come
+	}
 	switch i.cfg.Prior {
 	case PriorYield:
 		return i.otherMaster
@@ -379,7 +386,7 @@ func (n *Node) rulePreemption(i *instance) {
 	switch {
 	case n.anyMute(i):
 		n.wait(i, Info, "preemption waits: a serving port has carrier but has not heard anybody yet")
-	case i.recant.barred:
+	case i.recant.barred, n.storage.state == StorageFailed && !i.displaces:
 		n.hold(i, 0)
 	default:
 		i.reason = causeText(vrrp.CausePreempt)

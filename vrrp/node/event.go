@@ -110,6 +110,18 @@ const (
 	StorageFailed // hangs, errs or has become read-only: what is not in memory is lost
 )
 
+// evidence is what the judge makes of it.
+func (s Storage) evidence() verdict.Storage {
+	switch s {
+	case StorageFailed:
+		return verdict.StorageFailed
+	case StorageHealthy, StorageSlow:
+		return verdict.StorageSound
+	case StorageUnknown:
+	}
+	return verdict.StorageUnknown
+}
+
 // String is a stable word for logs and status.
 func (s Storage) String() string {
 	switch s {

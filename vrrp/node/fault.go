@@ -18,6 +18,7 @@ const (
 	CauseGone                       // a serving port does not exist
 	CauseMutation                   // the kernel does not take the addresses
 	CauseGroup                      // another member of the sync group is in FAULT
+	CauseHardware                   // a serving port or its card is broken
 )
 
 // partialPriority is what half a service is worth: less than any whole one.
@@ -36,6 +37,8 @@ func (c Cause) String() string {
 		return "mutation"
 	case CauseGroup:
 		return "group"
+	case CauseHardware:
+		return "hardware"
 	}
 	return "unknown"
 }
@@ -43,21 +46,19 @@ func (c Cause) String() string {
 // portFault is the cause a serving port gives, if any. A port never read gives
 // none: unknown is no fault.
 func (p *port) fault() (Fault, bool) {
-	f := Fault{Port: p.name}
+	f := Fault{Port: p.name, Culprit: p.culprit()}
 	switch p.link() {
 	case verdict.LinkGone:
-		f.Cause, f.Culprit = CauseGone, "interface does not exist"
+		f.Cause = CauseGone
 	case verdict.LinkAdminDown:
-		f.Cause, f.Culprit = CauseAdminDown, "administratively down"
+		f.Cause = CauseAdminDown
+	case verdict.LinkBroken:
+		f.Cause = CauseHardware
 	case verdict.LinkDown:
-		f.Cause, f.Culprit = CauseCarrier, "no carrier"
+		f.Cause = CauseCarrier
 	case verdict.LinkUnknown, verdict.LinkUp:
 		return f, false
 	}
-	if p.state.Culprit != "" {
-		f.Culprit = p.state.Culprit
-	}
-	f.Culprit = string(p.name) + ": " + f.Culprit
 	return f, true
 }
 

@@ -12,7 +12,7 @@ import (
 
 // The words for causes are stable: status and logs are searched for them.
 func TestNamesOfCauses(t *testing.T) {
-	want := []string{"unknown", "no-carrier", "admin-down", "gone", "mutation", "group", "unknown"}
+	want := []string{"unknown", "no-carrier", "admin-down", "gone", "mutation", "group", "hardware", "unknown"}
 	for k, w := range want {
 		if got := Cause(k).String(); got != w {
 			t.Errorf("cause %d is called %q, want %q", k, got, w)

@@ -43,6 +43,7 @@ type instance struct {
 	recant  recanting
 
 	displaces bool // preempts although it is told not to: half a service is heard
+	retiring  retiring
 	kernel    kernel
 
 	faults  []Fault
@@ -345,6 +346,7 @@ func (n *Node) hear(i *instance, a vrrp.Advert, from netip.Addr) {
 		i.obeyed.set(n.now)
 		i.goodbye = stamp{} // somebody serves all the same, or again
 		i.otherMaster, i.wasMaster = true, false
+		i.retiring.servedBy(n.now, i.window())
 		n.follow(i, from)
 	case s.State == vrrp.Backup:
 		i.lower.set(n.now)
@@ -367,17 +369,23 @@ func (n *Node) noteUsurper(i *instance, from netip.Addr) {
 	}
 }
 
-// displace lets an instance with nopreempt preempt half a service, whose priority
+// displace lets an instance that preempts nobody preempt half a service, whose priority
 // is one: what nopreempt protects is a router that serves.
 func (n *Node) displace(i *instance, a vrrp.Advert) {
 	half := a.Priority == partialPriority && i.machine.Status().Priority > partialPriority
-	if i.cfg.VRRP.Preempt || a.Priority == 0 || half == i.displaces {
+	if a.Priority == 0 || half == i.displaces {
 		return
 	}
 	i.displaces = half
+	n.drive(i, vrrp.Reconfigured{Params: n.params(i)})
+}
+
+// params are what the machine runs by: a router whose storage has failed preempts
+// nobody, and every router preempts half a service.
+func (n *Node) params(i *instance) vrrp.Params {
 	p := i.cfg.VRRP
-	p.Preempt = half
-	n.drive(i, vrrp.Reconfigured{Params: p})
+	p.Preempt = p.Preempt && n.storage.state != StorageFailed || i.displaces
+	return p
 }
 
 // follow notices another MASTER: whoever answers for the VIPs now is to be

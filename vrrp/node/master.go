@@ -110,6 +110,7 @@ func (n *Node) settleMaster(i *instance) {
 		n.contest(i)
 	}
 	n.settleRival(i)
+	n.settleStorage(i)
 }
 
 // contest asks the full burst of a contest, as soon as the budget allows one on every

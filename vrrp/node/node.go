@@ -33,6 +33,7 @@
 //   - master.go: another who serves as well, and giving way to him
 //   - fault.go: causes of FAULT as a set, and serving only some ports
 //   - kernel.go: installing, leases, and a kernel that is stuck or refuses
+//   - storage.go: resigning because of this router's own storage
 //   - group.go: sync groups
 //   - reload.go: building all of this from a configuration, the first or another
 //   - report.go: deadlines, status, and words for the operator
@@ -72,6 +73,7 @@ type Node struct {
 	macs      []MAC // of every port of the host
 	inquiries []*inquiry
 	unclaimed uint64 // adverts for no instance of ours
+	storage   storage
 
 	due    vrrp.Instant // what Deadline promised after the last step
 	hasDue bool
@@ -124,6 +126,8 @@ func (n *Node) take(e Event) {
 		n.takeCarrierLost(e)
 	case Neighbours:
 		n.takeNeighbours(e)
+	case StorageRead:
+		n.takeStorage(e)
 	case Installed:
 		n.takeInstalled(e)
 	case Withdrawn:
@@ -156,6 +160,7 @@ func (n *Node) settle() {
 			break
 		}
 	}
+	n.settleFence()
 	for _, p := range n.ports {
 		n.calibrate(p)
 	}
@@ -239,6 +244,7 @@ func (n *Node) nextDeadline() (vrrp.Instant, bool) {
 	for _, p := range n.ports {
 		p.deadlines(n.now, &d)
 	}
+	n.fenceDeadline(&d)
 	return max(d.at, n.now.Add(grain)), d.ok
 }
 

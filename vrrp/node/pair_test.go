@@ -58,7 +58,9 @@ type box struct {
 	dead       bool                        // says and hears nothing, runs nothing
 	paused     bool                        // the kernel answers, the brain does not run
 	deaf       map[Port]bool
-	mum        bool          // the kernel answers no question
+	mum        bool // the kernel answers no question
+	houses     bool // its ports have addresses of their own in the subnets of the VIPs
+	facts      map[Port]verdict.Facts
 	refuse     string        // what the kernel says to every change
 	slow       time.Duration // how long the kernel takes for a change
 	state      map[Key]vrrp.State
@@ -276,6 +278,13 @@ func (b *box) read() PortsRead {
 		s := PortState{Port: p, Present: true, AdminUp: true, Carrier: CarrierDown, MAC: b.macs[p], Driver: "sim"}
 		if b.carrier[p] {
 			s.Carrier = CarrierUp
+		}
+		s.Facts = b.facts[p]
+		if b.houses && p != cable {
+			at := netip.MustParsePrefix(vips[slices.Index(ports, p)])
+			quad := at.Addr().As4()
+			quad[3] = 100 + b.name[0] - 'A'
+			s.Addresses = append(s.Addresses, netip.PrefixFrom(netip.AddrFrom4(quad), at.Bits()))
 		}
 		if p == cable {
 			host := byte(1)

@@ -1,11 +1,13 @@
 package node
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
 
 	"standfast/vrrp"
+	"standfast/vrrp/verdict"
 )
 
 const (
@@ -32,6 +34,8 @@ type port struct {
 	heart   bool         // some instance's `interface`
 	serving bool         // carries a VIP or a route of some instance, or is tracked by it
 	upSince vrrp.Instant // when carrier was first seen up, this time
+	asked   stamp        // of a heartbeat port: when a peer of its instances last asked for one of their VIPs
+	probers []prober     // who asked from no address, lately
 	heard   bool         // an ARP or ND frame of another station arrived since
 	lostAt  stamp        // the last carrier loss
 	losses  []vrrp.Instant
@@ -88,13 +92,55 @@ func newPort(name Port) *port {
 	}
 }
 
-func (p *port) up() bool {
-	return p.known && p.state.Present && p.state.AdminUp && p.state.Carrier == CarrierUp
-}
+func (p *port) up() bool { return p.link() == verdict.LinkUp }
 
 // down is known not to be up; a port never read is neither.
 func (p *port) down() bool {
-	return p.known && (!p.state.Present || !p.state.AdminUp || p.state.Carrier == CarrierDown)
+	switch p.link() {
+	case verdict.LinkDown, verdict.LinkAdminDown, verdict.LinkGone, verdict.LinkBroken:
+		return true
+	case verdict.LinkUnknown, verdict.LinkUp:
+	}
+	return false
+}
+
+// broken says that a fact of this router's keeps the port from working: no frame
+// leaves it, or it has no carrier for a reason on this side. A dead card may keep its
+// carrier for ever.
+func (p *port) broken() bool {
+	facts := p.state.Facts
+	return facts.Broken() != verdict.FactNone ||
+		p.state.Carrier == CarrierDown && facts.First(verdict.ProvesLocal) != verdict.FactNone
+}
+
+// powered says that the port at the other end of a dark cable has power. One that is
+// asleep was shut down, and serves nobody.
+func (p *port) powered() bool {
+	facts := p.state.Facts
+	return p.link() == verdict.LinkDown && !facts.Has(verdict.FactPartnerAsleep) &&
+		facts.First(verdict.ProvesPowered) != verdict.FactNone
+}
+
+// culprit says in words what is wrong with the port; empty where nothing is.
+func (p *port) culprit() string {
+	var what string
+	switch p.link() {
+	case verdict.LinkGone:
+		what = "interface does not exist"
+	case verdict.LinkAdminDown:
+		what = "administratively down"
+	case verdict.LinkBroken:
+		f := p.state.Facts.Broken()
+		if f == verdict.FactNone {
+			f = p.state.Facts.First(verdict.ProvesLocal)
+		}
+		what = f.Text()
+	case verdict.LinkDown:
+		what = "no carrier"
+	case verdict.LinkUnknown, verdict.LinkUp:
+		return ""
+	}
+	return string(p.name) + ": " + cmp.Or(p.state.Culprit, what)
 }
 
 // mute says that carrier is up but nobody was heard since it came up.

@@ -10,6 +10,7 @@ import (
 // configure builds the instances of a configuration, keeping those that are
 // there already: the same interface, VRID and family are the same election.
 func (n *Node) configure(c Config) {
+	n.storage.policy = c.Storage
 	old, grouped := n.byKey, n.groups
 	n.instances, n.byKey, n.groups = nil, map[Key]*instance{}, nil
 	for _, cfg := range c.Instances {
@@ -46,7 +47,7 @@ func (n *Node) reconfigure(i *instance, cfg Instance) {
 	for _, w := range cfg.Witnesses {
 		n.configuredWitness(i, w)
 	}
-	n.drive(i, vrrp.Reconfigured{Params: cfg.VRRP})
+	n.drive(i, vrrp.Reconfigured{Params: n.params(i)})
 	same := slices.Equal(had.VIPs, cfg.VIPs) && slices.Equal(had.Routes, cfg.Routes) && had.Lease == cfg.Lease
 	if i.kernel.holding && !same {
 		n.install(i)

@@ -84,7 +84,7 @@ func (n *Node) masterDeadlines(i *instance, d *deadline) {
 
 // Status returns a copy of the present state.
 func (n *Node) Status() Status {
-	s := Status{Now: n.now, Unclaimed: n.unclaimed}
+	s := Status{Now: n.now, Unclaimed: n.unclaimed, Storage: n.storageStatus()}
 	for _, i := range n.instances {
 		s.Instances = append(s.Instances, n.instanceStatus(i))
 	}
@@ -117,7 +117,7 @@ func (n *Node) instanceStatus(i *instance) InstanceStatus {
 func (n *Node) portStatus(p *port) PortStatus {
 	s := PortStatus{
 		Port: p.name, Present: p.state.Present, AdminUp: p.state.AdminUp,
-		Carrier: p.state.Carrier, Driver: p.state.Driver, Mute: p.serving && p.mute(n.now),
+		Carrier: p.state.Carrier, Driver: p.state.Driver, Facts: p.state.Facts, Culprit: p.culprit(), Mute: p.serving && p.mute(n.now),
 		Blind: p.blind, Flapping: p.flapping(n.now), Peers: p.allPeers(),
 		Calibrated: n.portCalibrated(p), Witnesses: n.provenWitnesses(p),
 	}

@@ -23,6 +23,8 @@ func drawReadings(t *rapid.T) Readings {
 		Listened:  rapid.Bool().Draw(t, "listened"),
 		Routers:   rapid.IntRange(-1, 3).Draw(t, "routers"),
 		Heartbeat: rapid.SampledFrom(every(numLinks)).Draw(t, "heartbeat"),
+		Powered:   rapid.Bool().Draw(t, "powered"),
+		Storage:   rapid.SampledFrom(every(numStorages)).Draw(t, "storage"),
 	}
 	r.Ports = rapid.SliceOfN(rapid.SampledFrom(everyPort()), 0, 4).Draw(t, "ports")
 	return r

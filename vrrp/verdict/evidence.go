@@ -11,12 +11,13 @@ type Evidence struct {
 	Silence   Silence // what the silence of the virtual address is worth
 	Crowd     Crowd   // whether other routers than the peer may be behind the doubt
 	Heartbeat Link    // the port that carries the adverts
+	Storage   Storage // what this router runs from
 }
 
 // String lists the facts as key=value, for logs and recordings.
 func (e Evidence) String() string {
-	return fmt.Sprintf("voice=%v self=%v vip=%v serving=%v silence=%v crowd=%v heartbeat=%v",
-		e.Voice, e.Self, e.VIP, e.Serving, e.Silence, e.Crowd, e.Heartbeat)
+	return fmt.Sprintf("voice=%v self=%v vip=%v serving=%v silence=%v crowd=%v heartbeat=%v storage=%v",
+		e.Voice, e.Self, e.VIP, e.Serving, e.Silence, e.Crowd, e.Heartbeat, e.Storage)
 }
 
 // Voice is what the peer said since the doubt began.
@@ -26,13 +27,14 @@ type Voice uint8
 const (
 	VoiceUnknown Voice = iota // nothing is in doubt, so nothing was waited for
 	VoiceSilent               // nothing
+	VoicePowered              // the port at the other end of the dark cable has power; of the router behind it nothing is known
 	VoiceLives                // its box lives; whether it serves is not said
 	VoiceServes               // it serves this instance
 	numVoices
 )
 
 // String returns a lower-case word for logs and status.
-func (v Voice) String() string { return name(v, "unknown", "silent", "lives", "serves") }
+func (v Voice) String() string { return name(v, "unknown", "silent", "powered", "lives", "serves") }
 
 // Self is whether this router was awake enough to trust a silence.
 type Self uint8
@@ -90,6 +92,20 @@ const (
 
 // String returns a lower-case word for logs and status.
 func (c Crowd) String() string { return name(c, "unknown", "alone", "several") }
+
+// Storage is whether this router's own storage would let it go on.
+type Storage uint8
+
+// The states of storage. What is only slow is sound.
+const (
+	StorageUnknown Storage = iota // not watched, or nothing can be said: no fault
+	StorageSound
+	StorageFailed // what is not in memory is lost: another router is the better one
+	numStorages
+)
+
+// String returns a lower-case word for logs and status.
+func (s Storage) String() string { return name(s, "unknown", "sound", "failed") }
 
 // name returns the word for an enum value, and says so when there is none.
 func name[E ~uint8](value E, words ...string) string {

@@ -6,8 +6,9 @@ type Verdict struct {
 	Finding  Finding
 	Rule     Rule
 	Act      Act
-	Evidence Evidence // what Judge or Fail was given; zero from Settle
-	Rivalry  Rivalry  // what Settle was given; zero from Judge and Fail
+	Evidence Evidence // what Judge or Fail was given; zero from the others
+	Rivalry  Rivalry  // what Settle was given; zero from the others
+	Fitness  Fitness  // what Retire was given; zero from the others
 }
 
 // Finding is the answer to the question of the package.
@@ -47,13 +48,14 @@ const (
 	Defend                 // remain MASTER, announce the virtual addresses again, alarm
 	Obey                   // become BACKUP to whoever adverts
 	Ask                    // announce again, wait, ask a full burst, settle again
+	Resign                 // say goodbye and become BACKUP, so that the peer takes over
 	numActs
 )
 
 // String returns a lower-case word for logs and status.
 func (a Act) String() string {
 	return name(a, "none", "stay", "take-over", "at-deadline", "by-prior", "by-contested", "listen", "release",
-		"recant", "defend", "obey", "ask")
+		"recant", "defend", "obey", "ask", "resign")
 }
 
 // Rule names the rule that decided. Its String is stable: recordings, metrics and runbooks refer to it.
@@ -69,6 +71,7 @@ const (
 	BackupIsolated                 // row 4
 	BackupPeerDead                 // row 5
 	BackupPeerDeadWait             // row 5, where somebody else than the peer may be concerned
+	BackupStorage                  // row 6
 	BackupLocalFault               // row 7, with the heartbeat port out of service on this router
 	BackupUnproven                 // row 7
 	MasterMute                     // row 1
@@ -81,6 +84,11 @@ const (
 	MasterDefend                   // row 8
 	FaultIsolated                  // a router in FAULT, row 1
 	FaultLocal                     // a router in FAULT, row 2
+	StorageFit                     // a MASTER and its storage, row 0
+	StorageKept                    // row 1
+	StorageSpent                   // row 2
+	StorageAlone                   // row 3
+	StorageResign                  // row 4
 	numRules
 )
 
@@ -88,10 +96,11 @@ const (
 func (r Rule) String() string {
 	return name(r, "none",
 		"backup-0-no-doubt", "backup-1-peer-alive", "backup-2-late", "backup-3-contested", "backup-4-isolated",
-		"backup-5-peer-dead", "backup-5-peer-dead-wait", "backup-7-local-fault", "backup-7-unproven",
+		"backup-5-peer-dead", "backup-5-peer-dead-wait", "backup-6-storage", "backup-7-local-fault", "backup-7-unproven",
 		"master-1-mute", "master-2-order", "master-3-unrivalled", "master-4-stranger", "master-5-young",
 		"master-6-ask", "master-7-answered", "master-8-defend",
-		"fault-1-isolated", "fault-2-local")
+		"fault-1-isolated", "fault-2-local",
+		"storage-0-fit", "storage-1-kept", "storage-2-spent", "storage-3-alone", "storage-4-resign")
 }
 
 // rule is one row of a table: what it finds and asks for when its condition holds.
@@ -109,11 +118,10 @@ var backup = [...]rule[Evidence]{
 	{BackupLate, Unproven, Listen, func(e Evidence) bool { return e.Self == SelfLate }},
 	{BackupContested, Contested, ByContested, func(e Evidence) bool { return e.VIP == ReplyPeer }},
 	{BackupIsolated, Isolated, Release, func(e Evidence) bool { return e.Serving == ServingNone }},
-	{BackupPeerDead, PeerDead, TakeOver, func(e Evidence) bool { return e.provesDeath() && e.onlyPeer() }},
-	{BackupPeerDeadWait, PeerDead, AtDeadline, Evidence.provesDeath},
-	{BackupLocalFault, LocalFault, ByPrior, func(e Evidence) bool {
-		return e.Heartbeat == LinkAdminDown || e.Heartbeat == LinkGone
-	}},
+	{BackupPeerDead, PeerDead, TakeOver, func(e Evidence) bool { return e.provesDeath() && e.onlyPeer() && !e.unfit() }},
+	{BackupPeerDeadWait, PeerDead, AtDeadline, func(e Evidence) bool { return e.provesDeath() && !e.unfit() }},
+	{BackupStorage, PeerDead, AtDeadline, Evidence.provesDeath},
+	{BackupLocalFault, LocalFault, ByPrior, func(e Evidence) bool { return e.Heartbeat.ours() }},
 	{BackupUnproven, Unproven, ByPrior, nil},
 }
 
@@ -156,3 +164,9 @@ func (e Evidence) provesDeath() bool {
 func (e Evidence) onlyPeer() bool {
 	return e.Crowd == CrowdAlone && e.VIP != ReplyStranger
 }
+
+// unfit says that another router, if there is one, is the better one.
+func (e Evidence) unfit() bool { return e.Storage == StorageFailed }
+
+// ours says that the port is out of service for a reason on this side.
+func (l Link) ours() bool { return l == LinkAdminDown || l == LinkGone || l == LinkBroken }

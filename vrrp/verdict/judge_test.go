@@ -128,6 +128,34 @@ func TestJudge(t *testing.T) {
 		with(func(e *Evidence) { e.Voice = VoiceLives }),
 		Verdict{Finding: Unproven, Rule: BackupUnproven, Act: ByPrior},
 	}, {
+		"the peer's end of the cut cable has power",
+		with(func(e *Evidence) { e.Voice = VoicePowered }),
+		Verdict{Finding: Unproven, Rule: BackupUnproven, Act: ByPrior},
+	}, {
+		"the peer died, and our own storage has failed",
+		with(func(e *Evidence) { e.Storage = StorageFailed }),
+		Verdict{Finding: PeerDead, Rule: BackupStorage, Act: AtDeadline},
+	}, {
+		"a printer answers for the dead, and our own storage has failed",
+		with(func(e *Evidence) { e.VIP, e.Storage = ReplyStranger, StorageFailed }),
+		Verdict{Finding: PeerDead, Rule: BackupStorage, Act: AtDeadline},
+	}, {
+		"our own storage is sound",
+		with(func(e *Evidence) { e.Storage = StorageSound }),
+		Verdict{Finding: PeerDead, Rule: BackupPeerDead, Act: TakeOver},
+	}, {
+		"nothing is proved, and our own storage has failed",
+		with(func(e *Evidence) { e.Silence, e.Storage = SilenceUncalibrated, StorageFailed }),
+		Verdict{Finding: Unproven, Rule: BackupUnproven, Act: ByPrior},
+	}, {
+		"the card with the heartbeat port is broken, and nothing is proved",
+		with(func(e *Evidence) { e.Silence, e.Heartbeat = SilenceUncalibrated, LinkBroken }),
+		Verdict{Finding: LocalFault, Rule: BackupLocalFault, Act: ByPrior},
+	}, {
+		"the peer died although our heartbeat port is broken",
+		with(func(e *Evidence) { e.Heartbeat = LinkBroken }),
+		Verdict{Finding: PeerDead, Rule: BackupPeerDead, Act: TakeOver},
+	}, {
 		"somebody took the heartbeat port down here, and nothing is proved",
 		with(func(e *Evidence) { e.Silence, e.Heartbeat = SilenceUncalibrated, LinkAdminDown }),
 		Verdict{Finding: LocalFault, Rule: BackupLocalFault, Act: ByPrior},
@@ -187,13 +215,16 @@ func TestJudgeAgainstProse(t *testing.T) {
 			return BackupIsolated
 		}
 		if e.Silence == SilenceCalibrated && e.VIP != ReplyUnknown && e.Serving != ServingUnknown &&
-			e.Self != SelfUnknown && e.Voice != VoiceLives {
+			e.Self != SelfUnknown && e.Voice != VoiceLives && e.Voice != VoicePowered {
+			if e.Storage == StorageFailed {
+				return BackupStorage
+			}
 			if e.Crowd != CrowdAlone || e.VIP == ReplyStranger {
 				return BackupPeerDeadWait
 			}
 			return BackupPeerDead
 		}
-		if e.Heartbeat == LinkGone || e.Heartbeat == LinkAdminDown {
+		if e.Heartbeat == LinkGone || e.Heartbeat == LinkBroken || e.Heartbeat == LinkAdminDown {
 			return BackupLocalFault
 		}
 		return BackupUnproven
@@ -237,7 +268,7 @@ func TestJudgeClaims(t *testing.T) {
 		if !found {
 			t.Fatalf("%v: %v asks for %v", e, v.Finding, v.Act)
 		}
-		if e.Voice == VoiceLives && e.VIP != ReplyPeer && e.Self != SelfLate && e.Serving != ServingNone && v.Act != ByPrior {
+		if (e.Voice == VoiceLives || e.Voice == VoicePowered) && e.VIP != ReplyPeer && e.Self != SelfLate && e.Serving != ServingNone && v.Act != ByPrior {
 			t.Fatalf("%v: proof of life without proof of service asks for %v, want the policy at the deadline", e, v.Act)
 		}
 	}

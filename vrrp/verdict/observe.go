@@ -2,10 +2,10 @@ package verdict
 
 import "time"
 
-// Observe turns readings into evidence. Without a doubt all of it is unknown, the heartbeat's link apart.
+// Observe turns readings into evidence. Without a doubt all of it is unknown, the heartbeat's link and the storage apart.
 func Observe(r Readings, t Thresholds) Evidence {
 	if !r.Doubting {
-		return Evidence{Heartbeat: r.Heartbeat}
+		return Evidence{Heartbeat: r.Heartbeat, Storage: r.Storage}
 	}
 	return Evidence{
 		Voice:     voice(r, t.Window),
@@ -15,6 +15,7 @@ func Observe(r Readings, t Thresholds) Evidence {
 		Silence:   silence(r.Ports),
 		Crowd:     crowd(r),
 		Heartbeat: r.Heartbeat,
+		Storage:   r.Storage,
 	}
 }
 
@@ -24,6 +25,8 @@ func voice(r Readings, window time.Duration) Voice {
 		return VoiceServes
 	case r.Lived.since(r.Doubt, window):
 		return VoiceLives
+	case r.Powered:
+		return VoicePowered
 	}
 	return VoiceSilent
 }
@@ -75,7 +78,7 @@ func serving(ports []PortReading) Serving {
 			up++
 		case LinkUnknown:
 			unknown++
-		case LinkDown, LinkAdminDown, LinkGone:
+		case LinkDown, LinkAdminDown, LinkGone, LinkBroken:
 		}
 	}
 	switch {

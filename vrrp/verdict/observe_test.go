@@ -99,6 +99,42 @@ func TestObserveVoice(t *testing.T) {
 }
 
 // TestObserveVoiceLatchesNothing lets a doubt grow old after a last sign of life: the finding must not stay with it.
+// TestObservePowered says that a partner with power is more than silence and less than life, and nothing without a doubt.
+func TestObservePowered(t *testing.T) {
+	r := dark()
+	r.Powered = true
+	for _, c := range []struct {
+		name   string
+		change func(*Readings)
+		want   Voice
+	}{
+		{"nothing else", func(*Readings) {}, VoicePowered},
+		{"it lives as well", func(r *Readings) { r.Doubt, r.Served, r.Lived = 10*time.Second, Age{}, Age{Known: true} }, VoiceLives},
+		{"it serves as well", func(r *Readings) { r.Doubt, r.Served = 10*time.Second, Age{Known: true} }, VoiceServes},
+		{"a life that is over", func(r *Readings) { r.Doubt, r.Served, r.Lived = 10*time.Second, Age{}, Age{Known: true, D: window + 1} }, VoicePowered},
+		{"no doubt", func(r *Readings) { r.Doubting = false }, VoiceUnknown},
+	} {
+		got := r
+		c.change(&got)
+		if got := Observe(got, Thresholds{Window: window}).Voice; got != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestObserveStorage says that the state of the storage is evidence as it was read, with a doubt and without.
+func TestObserveStorage(t *testing.T) {
+	for _, s := range every(numStorages) {
+		for _, doubting := range []bool{false, true} {
+			r := dark()
+			r.Storage, r.Doubting = s, doubting
+			if got := Observe(r, Thresholds{Window: window}).Storage; got != s {
+				t.Errorf("doubting %v: got %v, want %v", doubting, got, s)
+			}
+		}
+	}
+}
+
 func TestObserveVoiceLatchesNothing(t *testing.T) {
 	r := dark()
 	for age := time.Duration(0); age <= 2*window; age += window / 8 {

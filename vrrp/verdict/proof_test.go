@@ -42,7 +42,7 @@ func factOf[E any, V ~uint8](name string, count V, field func(*E) *V, chains ...
 func claiming() []fact[Evidence] {
 	return []fact[Evidence]{
 		factOf("voice", numVoices, func(e *Evidence) *Voice { return &e.Voice },
-			[]Voice{VoiceServes, VoiceLives, VoiceSilent}, []Voice{VoiceUnknown, VoiceSilent}),
+			[]Voice{VoiceServes, VoiceLives, VoicePowered, VoiceSilent}, []Voice{VoiceUnknown, VoiceSilent}),
 		factOf("self", numSelves, func(e *Evidence) *Self { return &e.Self },
 			[]Self{SelfLate, SelfUnknown, SelfOnTime}),
 		factOf("vip", numReplies, func(e *Evidence) *Reply { return &e.VIP },
@@ -55,6 +55,8 @@ func claiming() []fact[Evidence] {
 			[]Crowd{CrowdSeveral, CrowdUnknown, CrowdAlone}, []Crowd{CrowdUnknown, CrowdSeveral}),
 		factOf("heartbeat", numLinks, func(e *Evidence) *Link { return &e.Heartbeat },
 			every(numLinks), backwards(every(numLinks))),
+		factOf("storage", numStorages, func(e *Evidence) *Storage { return &e.Storage },
+			[]Storage{StorageFailed, StorageUnknown, StorageSound}, []Storage{StorageSound, StorageUnknown}),
 	}
 }
 
@@ -121,7 +123,7 @@ func boldness(v Verdict, priorServes bool) int {
 		if priorServes {
 			return 1
 		}
-	case ActNone, Stay, ByContested, Listen, Release, Recant, Defend, Obey, Ask:
+	case ActNone, Stay, ByContested, Listen, Release, Recant, Defend, Obey, Ask, Resign:
 	}
 	return 0
 }
@@ -166,7 +168,7 @@ func unknownIsNoDeath(j judge) error {
 // lifeIsNoDeath: with a proof of life, of service or of our own fault there is no death.
 func lifeIsNoDeath(j judge) error {
 	for e := range everyEvidence() {
-		alive := e.Voice == VoiceLives || e.Voice == VoiceServes || e.VIP == ReplyPeer
+		alive := e.Voice == VoicePowered || e.Voice == VoiceLives || e.Voice == VoiceServes || e.VIP == ReplyPeer
 		ours := e.Self == SelfLate || e.Serving == ServingNone
 		if v := j(e); v.Finding == PeerDead && (alive || ours) {
 			return fmt.Errorf("%v: %v", e, v.Rule)
@@ -182,7 +184,7 @@ func deadExactly(j judge) error {
 		dead := e.Voice == VoiceSilent && e.Self == SelfOnTime &&
 			slices.Contains([]Reply{ReplySilent, ReplyUnconfirmed, ReplyStranger}, e.VIP) &&
 			slices.Contains([]Serving{ServingSome, ServingAll}, e.Serving) && e.Silence == SilenceCalibrated
-		now := dead && e.Crowd == CrowdAlone && e.VIP != ReplyStranger
+		now := dead && e.Crowd == CrowdAlone && e.VIP != ReplyStranger && e.Storage != StorageFailed
 		if dead != (v.Finding == PeerDead) || now != (v.Act == TakeOver) || (dead && !now) != (v.Act == AtDeadline) {
 			return fmt.Errorf("%v: %v, %v", e, v.Rule, v.Act)
 		}
@@ -323,6 +325,16 @@ func TestTheoremsCanFail(t *testing.T) {
 		{"a proof of life counts for nothing", "life is no death", wrong(func(e *Evidence) {
 			if e.Voice == VoiceLives {
 				e.Voice = VoiceSilent
+			}
+		}), nil},
+		{"a partner with power counts for nothing", "life is no death", wrong(func(e *Evidence) {
+			if e.Voice == VoicePowered {
+				e.Voice = VoiceSilent
+			}
+		}), nil},
+		{"failed storage is no reason to wait", "dead exactly", wrong(func(e *Evidence) {
+			if e.Storage == StorageFailed {
+				e.Storage = StorageSound
 			}
 		}), nil},
 		{"an open question is no answer", "unknown is no death", wrong(func(e *Evidence) {

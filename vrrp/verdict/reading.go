@@ -19,6 +19,10 @@ type Readings struct {
 	// instance, an answer from its own address.
 	Lived Age
 
+	// Powered says that the port at the other end of the heartbeat has power although the link is down: a fact of this port that
+	// [ProvesPowered]. A partner that is known to be asleep has power and does not count.
+	Powered bool
+
 	// Late is how late our own loop ran at worst since the doubt began.
 	Late time.Duration
 	// Listened says that in this doubt we have already listened once because of it.
@@ -30,6 +34,8 @@ type Readings struct {
 	Heartbeat Link
 	// Ports are the serving ports, in any order, and the heartbeat port where the caller likes to have it judged alike.
 	Ports []PortReading
+	// Storage is the state of what this router runs from.
+	Storage Storage
 }
 
 // Age is how long ago something happened, if it ever did.
@@ -77,12 +83,13 @@ const (
 	LinkDown                  // administratively up, no carrier: cable, far side or transceiver
 	LinkAdminDown             // taken down on this router
 	LinkGone                  // no such port any more: driver or card
+	LinkBroken                // a fact proves a fault of this router's: no frame leaves it, or it has no carrier for a reason on this side
 	numLinks
 )
 
 // String returns a lower-case word for logs and status.
 func (l Link) String() string {
-	return name(l, "unknown", "up", "no-carrier", "admin-down", "gone")
+	return name(l, "unknown", "up", "no-carrier", "admin-down", "gone", "broken")
 }
 
 // Reply is what came back when a burst asked for the virtual address.

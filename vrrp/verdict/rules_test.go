@@ -21,6 +21,7 @@ func examples() map[Rule]Verdict {
 		BackupIsolated:     Judge(with(func(e *Evidence) { e.Serving, e.Silence, e.VIP = ServingNone, SilenceUnknown, ReplyUnknown })),
 		BackupPeerDead:     Judge(powerOff()),
 		BackupPeerDeadWait: Judge(with(func(e *Evidence) { e.VIP = ReplyStranger })),
+		BackupStorage:      Judge(with(func(e *Evidence) { e.Storage = StorageFailed })),
 		BackupLocalFault:   Judge(with(func(e *Evidence) { e.Heartbeat, e.Silence = LinkGone, SilenceUncalibrated })),
 		BackupUnproven:     Judge(with(func(e *Evidence) { e.Silence = SilenceUncalibrated })),
 		MasterMute:         Settle(Rivalry{Exchange: ExchangeOpen, Mute: TriYes}),
@@ -33,6 +34,11 @@ func examples() map[Rule]Verdict {
 		MasterDefend:       Settle(Rivalry{Exchange: ExchangeNone, Rival: RivalPeer, Youth: YouthOld, Asked: TriYes, Everywhere: TriNo}),
 		FaultIsolated:      Fail(Evidence{Serving: ServingNone}),
 		FaultLocal:         Fail(Evidence{Serving: ServingSome}),
+		StorageFit:         Retire(Fitness{Storage: StorageSound, Peer: TriYes}),
+		StorageKept:        Retire(Fitness{Storage: StorageFailed, Keep: TriYes, Spent: TriNo, Peer: TriYes}),
+		StorageSpent:       Retire(Fitness{Storage: StorageFailed, Keep: TriNo, Spent: TriYes, Peer: TriYes}),
+		StorageAlone:       Retire(Fitness{Storage: StorageFailed, Keep: TriNo, Spent: TriNo, Peer: TriNo}),
+		StorageResign:      Retire(Fitness{Storage: StorageFailed, Keep: TriNo, Spent: TriNo, Peer: TriYes}),
 	}
 }
 
@@ -46,6 +52,9 @@ func counts() map[Rule]int {
 	for r := range everyRivalry() {
 		decided[Settle(r).Rule]++
 	}
+	for f := range everyFitness() {
+		decided[Retire(f).Rule]++
+	}
 	return decided
 }
 
@@ -56,9 +65,12 @@ func writeTable[E any](b *strings.Builder, table []rule[E]) {
 		fmt.Fprintf(b, "\n%v\n", row.id)
 		fmt.Fprintf(b, "  finding %v, act %v, decides %d\n", row.finding, row.act, decided[row.id])
 		example := cases[row.id]
-		if example.Rivalry != (Rivalry{}) {
+		switch {
+		case example.Rivalry != (Rivalry{}):
 			fmt.Fprintf(b, "  for example %v\n", example.Rivalry)
-		} else {
+		case example.Fitness != (Fitness{}):
+			fmt.Fprintf(b, "  for example %v\n", example.Fitness)
+		default:
 			fmt.Fprintf(b, "  for example %v\n", example.Evidence)
 		}
 		fmt.Fprintf(b, "  %s\n", example.Why())
@@ -78,6 +90,9 @@ func TestRuleTable(t *testing.T) {
 	writeTable(&b, master[:])
 	fmt.Fprintf(&b, "\n== Fail: a router in FAULT, %d evidences ==\n", evidenceSize)
 	writeTable(&b, fault[:])
+
+	fmt.Fprintf(&b, "\n== Retire: a MASTER and its storage, %d fitnesses ==\n", fitnessSize)
+	writeTable(&b, storage[:])
 
 	path := filepath.Join("testdata", "rules.txt")
 	if *update {
@@ -124,6 +139,12 @@ func TestRuleOrder(t *testing.T) {
 		next++
 	}
 	for _, row := range fault {
+		if row.id != next {
+			t.Errorf("found %v where %v belongs", row.id, next)
+		}
+		next++
+	}
+	for _, row := range storage {
 		if row.id != next {
 			t.Errorf("found %v where %v belongs", row.id, next)
 		}

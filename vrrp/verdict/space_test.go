@@ -12,8 +12,10 @@ func everyEvidence() iter.Seq[Evidence] {
 						for silence := range numSilences {
 							for crowd := range numCrowds {
 								for heartbeat := range numLinks {
-									if !yield(Evidence{voice, self, vip, serving, silence, crowd, heartbeat}) {
-										return
+									for storage := range numStorages {
+										if !yield(Evidence{voice, self, vip, serving, silence, crowd, heartbeat, storage}) {
+											return
+										}
 									}
 								}
 							}
@@ -46,6 +48,23 @@ func everyRivalry() iter.Seq[Rivalry] {
 	}
 }
 
+// everyFitness yields the whole space of what speaks for and against resigning.
+func everyFitness() iter.Seq[Fitness] {
+	return func(yield func(Fitness) bool) {
+		for storage := range numStorages {
+			for keep := range numTris {
+				for spent := range numTris {
+					for peer := range numTris {
+						if !yield(Fitness{storage, keep, spent, peer}) {
+							return
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // every yields all values of an enum below its count.
 func every[E ~uint8](count E) []E {
 	var values []E
@@ -55,8 +74,9 @@ func every[E ~uint8](count E) []E {
 	return values
 }
 
-// evidenceSize and rivalrySize are the sizes of the two spaces, counted apart from the loops that visit them.
+// evidenceSize, rivalrySize and fitnessSize are the sizes of the spaces, counted apart from the loops that visit them.
 const (
-	evidenceSize = 4 * 3 * 5 * 4 * 3 * 3 * 5
+	evidenceSize = 5 * 3 * 5 * 4 * 3 * 3 * 6 * 3
 	rivalrySize  = 4 * 3 * 5 * 3 * 3 * 3
+	fitnessSize  = 3 * 3 * 3 * 3
 )

@@ -28,6 +28,9 @@ func (v Verdict) Why() string {
 	case BackupPeerDeadWait:
 		return sentence("The peer does not serve, but "+e.caution()+
 			", so the takeover waits for the master-down deadline: "+proof, e.death()...)
+	case BackupStorage:
+		return sentence("The peer does not serve, but this router's own storage has failed, so whoever is sound goes first and this one at "+
+			"the master-down deadline: "+proof, e.death()...)
 	case BackupLocalFault:
 		return sentence("This router's own side of the heartbeat failed and of the peer nothing is proved, so fault_prior decides at "+
 			"the master-down deadline", e.doubts()...)
@@ -56,12 +59,30 @@ func (v Verdict) Why() string {
 	case MasterDefend:
 		return sentence("Somebody else serves too, but does not hold every serving port that has a witness, so this router stays and "+
 			"announces itself", r.Rival.clause(), r.Everywhere.clause(), r.Exchange.clause())
+	case StorageFit, StorageKept, StorageSpent, StorageAlone, StorageResign:
+		return v.Fitness.why(v.Rule)
 	case FaultIsolated:
 		return sentence("A fault of this router forbids it to serve, and there is nobody whom it could serve", e.Serving.clause())
 	case FaultLocal:
 		return sentence("A fault of this router forbids it to serve", e.Serving.clause())
 	}
 	return "The rule " + v.Rule.String() + " is not known to this version."
+}
+
+// why says what a MASTER does about its storage.
+func (f Fitness) why(r Rule) string {
+	switch {
+	case r == StorageFit:
+		return sentence("Nothing is known against this router's storage", f.Storage.clause())
+	case r == StorageKept:
+		return sentence("This router's storage has failed, and it is to serve all the same", f.clauses()...)
+	case r == StorageSpent:
+		return sentence("This router's storage has failed, it has resigned for that before, and nobody has served for long since",
+			f.clauses()...)
+	case r == StorageAlone:
+		return sentence("This router's storage has failed, and no peer is known to live, so it serves on", f.clauses()...)
+	}
+	return sentence("This router's storage has failed and the peer lives, so this router resigns", f.clauses()...)
 }
 
 // proof is what a takeover rests on.
@@ -80,6 +101,9 @@ func (e Evidence) death() []string {
 // doubts is the evidence that was not enough: everything but our own lateness where we were on time.
 func (e Evidence) doubts() []string {
 	clauses := []string{e.Voice.clause(), e.VIP.clause(), e.Silence.clause(), e.Serving.clause(), e.Heartbeat.clause()}
+	if e.unfit() {
+		clauses = append(clauses, e.Storage.clause())
+	}
 	if e.Self == SelfUnknown {
 		clauses = append(clauses, "how late this router itself was is not known")
 	}
@@ -103,6 +127,8 @@ func (v Voice) clause() string {
 		return "nothing was waited for"
 	case VoiceSilent:
 		return "nothing was heard of the peer since the doubt began"
+	case VoicePowered:
+		return "the peer's end of the dark cable has power, so the cable or this side of it is at fault"
 	case VoiceLives:
 		return "the peer's box was heard since the doubt began, but not that it serves"
 	case VoiceServes:
@@ -166,6 +192,8 @@ func (l Link) clause() string {
 		return "the heartbeat port was taken down on this router"
 	case LinkGone:
 		return "the heartbeat port is gone from this router, with its driver or its card"
+	case LinkBroken:
+		return "the heartbeat port or its card is broken on this router"
 	}
 	return "heartbeat " + l.String()
 }
@@ -223,4 +251,26 @@ func (t Tri) clause() string {
 		return "it answers on every serving port that has a witness"
 	}
 	return "everywhere " + t.String()
+}
+
+func (s Storage) clause() string {
+	switch s {
+	case StorageUnknown:
+		return "the state of its storage is not known"
+	case StorageSound:
+		return "its storage is sound"
+	case StorageFailed:
+		return "its storage has failed"
+	}
+	return "storage " + s.String()
+}
+
+// clauses is the evidence for going on, or for not.
+func (f Fitness) clauses() []string {
+	say := func(t Tri, no, yes, unknown string) string { return [...]string{unknown, no, yes}[min(t, TriYes)] }
+	return []string{
+		say(f.Peer, "no question of a peer is heard", "a peer's question for the virtual address was heard", "whether a peer lives is not known"),
+		say(f.Spent, "it has not resigned for this failure", "it has resigned for this failure", "whether it has resigned for this failure is not known"),
+		say(f.Keep, "storage_yield lets it resign", "it is told to stay, by storage_yield or because it owns the addresses", "whether it may resign is not known"),
+	}
 }

@@ -14,7 +14,7 @@ func TestWhy(t *testing.T) {
 		want    []string
 	}{
 		{"nobody judged", Verdict{}, []string{"Nothing has been judged yet."}},
-		{"a rule of another version", Verdict{Rule: numRules}, []string{"invalid(20)", "not known"}},
+		{"a rule of another version", Verdict{Rule: numRules}, []string{numRules.String(), "not known"}},
 		{"no doubt", Judge(Evidence{Heartbeat: LinkUp}), []string{"not in doubt", "has carrier"}},
 		{"power off", Judge(powerOff()), []string{
 			"does not serve", "answered within the last minute", "a witness answers",
@@ -32,6 +32,16 @@ func TestWhy(t *testing.T) {
 		{"isolated", Judge(with(func(e *Evidence) { e.Serving = ServingNone })), []string{"No serving port", "nobody whom it could serve"}},
 		{"port gone", Judge(with(func(e *Evidence) { e.Silence, e.Heartbeat = SilenceUncalibrated, LinkGone })),
 			[]string{"own side", "gone from this router", "did not answer within the last minute or no witness answers", "fault_prior decides"}},
+		{"unproven, powered", Judge(with(func(e *Evidence) { e.Voice = VoicePowered })), []string{"Nothing proves", "has power"}},
+		{"unproven, storage failed", Judge(with(func(e *Evidence) { e.Storage, e.Silence = StorageFailed, SilenceUnknown })), []string{"Nothing proves", "its storage has failed"}},
+		{"storage failed", Judge(with(func(e *Evidence) { e.Storage = StorageFailed })), []string{"own storage has failed", "master-down deadline", "a witness answers"}},
+		{"heartbeat broken", Judge(with(func(e *Evidence) { e.Heartbeat, e.Silence = LinkBroken, SilenceUnknown })), []string{"own side", "broken on this router"}},
+		{"fit", Retire(Fitness{}), []string{"Nothing is known against", "not known"}},
+		{"sound", Retire(Fitness{Storage: StorageSound}), []string{"Nothing is known against", "is sound"}},
+		{"kept", Retire(Fitness{Storage: StorageFailed, Keep: TriYes}), []string{"serve all the same", "told to stay", "whether a peer lives is not known"}},
+		{"spent", Retire(Fitness{Storage: StorageFailed, Spent: TriYes}), []string{"resigned for that before", "it has resigned"}},
+		{"alone", Retire(Fitness{Storage: StorageFailed, Spent: TriNo, Peer: TriNo}), []string{"serves on", "no question of a peer", "has not resigned"}},
+		{"resigns", Retire(Fitness{Storage: StorageFailed, Keep: TriNo, Spent: TriNo, Peer: TriYes}), []string{"resigns", "was heard", "storage_yield lets it"}},
 		{"unproven, alive", Judge(with(func(e *Evidence) { e.Voice = VoiceLives })), []string{"Nothing proves", "box was heard", "silent where it answered within the last minute"}},
 		{"unproven, asking", Judge(with(func(e *Evidence) { e.VIP, e.Silence = ReplyUnknown, SilenceUnknown })), []string{"not every serving port has been asked", "no serving port was silent when asked"}},
 		{"unproven, lateness unknown", Judge(with(func(e *Evidence) { e.Self = SelfUnknown })), []string{"how late this router itself was is not known"}},
@@ -105,6 +115,7 @@ func TestNames(t *testing.T) {
 		"Serving": words(numServings), "Silence": words(numSilences), "Crowd": words(numCrowds),
 		"Finding": words(numFindings), "Act": words(numActs), "Rule": words(numRules),
 		"Exchange": words(numExchanges), "Youth": words(numYouths), "Rival": words(numRivals), "Tri": words(numTris),
+		"Storage": words(numStorages),
 	} {
 		if names[0] != "unknown" && names[0] != "none" {
 			t.Errorf("%s: the zero value is called %q", enum, names[0])
@@ -134,6 +145,7 @@ func TestRuleNames(t *testing.T) {
 		BackupIsolated:     "backup-4-isolated",
 		BackupPeerDead:     "backup-5-peer-dead",
 		BackupPeerDeadWait: "backup-5-peer-dead-wait",
+		BackupStorage:      "backup-6-storage",
 		BackupLocalFault:   "backup-7-local-fault",
 		BackupUnproven:     "backup-7-unproven",
 		MasterMute:         "master-1-mute",
@@ -146,6 +158,11 @@ func TestRuleNames(t *testing.T) {
 		MasterDefend:       "master-8-defend",
 		FaultIsolated:      "fault-1-isolated",
 		FaultLocal:         "fault-2-local",
+		StorageFit:         "storage-0-fit",
+		StorageKept:        "storage-1-kept",
+		StorageSpent:       "storage-2-spent",
+		StorageAlone:       "storage-3-alone",
+		StorageResign:      "storage-4-resign",
 	} {
 		if got := rule.String(); got != want {
 			t.Errorf("rule %d is called %q, want %q", rule, got, want)
@@ -154,7 +171,7 @@ func TestRuleNames(t *testing.T) {
 }
 
 func TestEvidenceString(t *testing.T) {
-	if got, want := powerOff().String(), "voice=silent self=on-time vip=silent serving=all silence=calibrated crowd=alone heartbeat=no-carrier"; got != want {
+	if got, want := powerOff().String(), "voice=silent self=on-time vip=silent serving=all silence=calibrated crowd=alone heartbeat=no-carrier storage=unknown"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	seen := map[string]bool{}
@@ -176,7 +193,7 @@ func TestEvidenceString(t *testing.T) {
 func TestClausesOutOfRange(t *testing.T) {
 	for _, got := range []string{
 		numVoices.clause(), numReplies.clause(), numServings.clause(), numSilences.clause(), numLinks.clause(),
-		numExchanges.clause(), numYouths.clause(), numRivals.clause(), numTris.clause(),
+		numExchanges.clause(), numYouths.clause(), numRivals.clause(), numTris.clause(), numStorages.clause(),
 	} {
 		if !regexp.MustCompile(`^[a-z]+ invalid\(\d+\)$`).MatchString(got) {
 			t.Errorf("%q does not say that the value is invalid", got)
@@ -211,6 +228,7 @@ func TestClauses(t *testing.T) {
 		"Exchange": func() ([]string, []string) { return clauses(numExchanges) },
 		"Youth":    func() ([]string, []string) { return clauses(numYouths) },
 		"Tri":      func() ([]string, []string) { return clauses(numTris) },
+		"Storage":  func() ([]string, []string) { return clauses(numStorages) },
 		"Rival":    func() ([]string, []string) { return clauses(numRivals) },
 	} {
 		seen := everywhere
