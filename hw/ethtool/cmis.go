@@ -27,20 +27,20 @@ func (m Module) readCMIS(lower []byte, read memory) Module {
 	}
 	now := lower[state] >> 1 & 7
 	m.Fault = known(now == faulty)
-	m.Celsius, m.Volt = measured(lower[temperature:], true, 256), measured(lower[supply:], false, 10_000)
+	m = m.climate(lower[temperature:], lower[supply:])
 	abilities := read.some(place{i2c: deviceA0, page: 1, high: true})
 	if now != ready || abilities == nil {
 		return m
 	}
 	control := read.some(place{i2c: deviceA0, page: 0x10, high: true})
-	if status := read.latched(place{i2c: deviceA0, page: 0x11, high: true}); status != nil {
+	if status, ok := read.latch(place{i2c: deviceA0, page: 0x11, high: true}); ok {
 		m.Lanes = decodeLanes(abilities, control, status, names[lanes])
 	}
 	return m
 }
 
 // decodeLanes reads the lanes that are there from pages 1 (what is implemented), 10h (what was ordered; may be missing) and 11h (what is).
-func decodeLanes(abilities, control, status []byte, missing uint8) (all []Lane) {
+func decodeLanes(abilities, control []byte, status latch, missing uint8) (all []Lane) {
 	const (
 		controls   = 155 - half // of page 1
 		hasDisable = 1 << 1
@@ -69,22 +69,22 @@ func decodeLanes(abilities, control, status []byte, missing uint8) (all []Lane) 
 		}
 		var l Lane
 		if has(rxFlags, hasLost) {
-			l.LightLost = known(status[lost]&(1<<i) != 0)
+			l.LightLost = status.flag(lost, 1<<i)
 		}
 		if has(txFlags, hasFault) {
-			l.TransmitFault = known(status[fault]&(1<<i) != 0)
+			l.TransmitFault = status.flag(fault, 1<<i)
 		}
 		if control != nil && has(controls, hasDisable) {
 			l.TransmitOff = known(control[disabled]&(1<<i) != 0)
 		}
 		if has(monitors, hasBias) {
-			l.BiasMilliamp = measured(status[bias+2*i:], false, 500/factor)
+			l.BiasMilliamp = known(factor * float64(big(status.now[bias+2*i:])) / 500)
 		}
 		if has(monitors, hasSent) {
-			l.SentMilliwatt = measured(status[sent+2*i:], false, 10_000)
+			l.SentMilliwatt = known(float64(big(status.now[sent+2*i:])) / 10_000)
 		}
 		if has(monitors, hasGot) {
-			l.GotMilliwatt = measured(status[got+2*i:], false, 10_000)
+			l.GotMilliwatt = known(float64(big(status.now[got+2*i:])) / 10_000)
 		}
 		all = append(all, l)
 	}

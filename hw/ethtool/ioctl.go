@@ -1,6 +1,7 @@
 package ethtool
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -106,16 +107,40 @@ type Driver struct {
 	Bus      string // "0000:03:00.1"
 }
 
-// Driver asks who drives the port of a name. The interface lo is driven by nobody, which [IsUnsupported] says.
-func (c *Client) Driver(name string) (Driver, error) {
+// Driver asks who drives a port. The interface lo is driven by nobody, which [IsUnsupported] says.
+func (c *Client) Driver(index int) (Driver, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b := make([]byte, sizeofDrvinfo)
-	ethtoolCommand(b, unix.ETHTOOL_GDRVINFO)
-	if err := c.host.ethtool(name, b); err != nil {
-		return Driver{}, fmt.Errorf("driver of port %s: %w", name, err)
+	b, err := c.filled(index, unix.ETHTOOL_GDRVINFO, sizeofDrvinfo)
+	if err != nil {
+		return Driver{}, fmt.Errorf("driver of port %d: %w", index, absent(err))
 	}
 	return decodeDriver(b), nil
+}
+
+// filled is a structure of the kernel that holds nothing but its command when it goes in.
+func (c *Client) filled(index int, command uint32, size int) ([]byte, error) {
+	name, err := c.host.name(index)
+	if err != nil {
+		return nil, err
+	}
+	b := commanded(command, size)
+	return b, c.host.ethtool(name, b)
+}
+
+// commanded is a structure of the kernel that begins with its command.
+func commanded(command uint32, size int) []byte {
+	b := make([]byte, size)
+	binary.NativeEndian.PutUint32(b, command)
+	return b
+}
+
+// absent marks the answer for an interface whose device is not present. That it exists was seen a moment ago.
+func absent(err error) error {
+	if errors.Is(err, unix.ENODEV) && !errors.Is(err, ErrGone) {
+		return fmt.Errorf("%w (%w)", ErrDetached, err)
+	}
+	return err
 }
 
 // sizeofDrvinfo is that of struct ethtool_drvinfo.

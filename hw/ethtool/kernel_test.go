@@ -81,7 +81,7 @@ func TestRunningKernel(t *testing.T) {
 		if err != nil || info.Connector != known(ConnectorTwistedPair) {
 			t.Errorf("info %+v, %v", info, err)
 		}
-		driver, err := l.client.Driver("p1")
+		driver, err := l.client.Driver(l.index)
 		want := Driver{Name: "tun", Version: "1.6", Bus: "tap"}
 		if diff := cmp.Diff(want, driver); err != nil || diff != "" {
 			t.Errorf("driver: %v\n%s", err, diff)
@@ -99,8 +99,8 @@ func TestUnsupported(t *testing.T) {
 			"module power old": func() error { _, err := l.older().ModulePower(l.index); return err },
 			"info, old":        func() error { _, err := l.older().Info(l.index); return err },
 			"cable test":       func() error { _, err := TestCable(t.Context(), l.index); return err },
-			"MII":              func() error { _, err := l.client.MII("p1"); return err },
-			"driver of lo":     func() error { _, err := l.client.Driver("lo"); return err },
+			"MII":              func() error { _, err := l.client.MII(l.index); return err },
+			"driver of lo":     func() error { _, err := l.client.Driver(1); return err },
 		} {
 			if err := ask(); !IsUnsupported(err) || IsDetached(err) || errors.Is(err, ErrGone) || errors.Is(err, ErrModuleSilent) {
 				t.Errorf("%s: %v", name, err)
@@ -143,8 +143,8 @@ func TestClosed(t *testing.T) {
 		"link":   func() error { _, err := l.client.Link(l.index); return err },
 		"mode":   func() error { _, err := l.client.Mode(l.index); return err },
 		"module": func() error { _, err := l.client.Module(l.index); return err },
-		"driver": func() error { _, err := l.client.Driver("p1"); return err },
-		"MII":    func() error { _, err := l.client.MII("p1"); return err },
+		"driver": func() error { _, err := l.client.Driver(l.index); return err },
+		"MII":    func() error { _, err := l.client.MII(l.index); return err },
 	} {
 		if err := ask(); !errors.Is(err, fs.ErrClosed) {
 			t.Errorf("%s after Close: %v", name, err)

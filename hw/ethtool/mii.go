@@ -22,7 +22,8 @@ type MII struct {
 	// it valid only once negotiation has completed. It is a picture of the past, not proof of a partner with power.
 	Partner Maybe[uint16]
 	// PageReceived says that a page of the partner arrived since this register was last read, by anybody. Read twice, a second
-	// apart, while the link is down: true the second time is proof of a partner that negotiates now, and so has power.
+	// apart, while the link is down: true the second time is proof of a partner that negotiates now, and so has power. False is
+	// proof of nothing.
 	PageReceived Maybe[bool]
 	// PartnerNegotiates says that the partner was found able to negotiate. It may be of the past like Partner.
 	PartnerNegotiates Maybe[bool]
@@ -30,20 +31,25 @@ type MII struct {
 	Role Role
 }
 
-// MII reads registers of the PHY of the port of a name, which takes CAP_NET_ADMIN. Of the common drivers, igb, tg3, bnx2x and r8169
+// MII reads registers of the PHY of a port, which takes CAP_NET_ADMIN. Of the common drivers, igb, tg3, bnx2x and r8169
 // read the PHY; e1000e does so only while the link is up, and otherwise makes the answers up, so that PageReceived is never
-// true; igc, ixgbe, i40e, ice, mlx5 and all virtual ports have none, which [IsUnsupported] says.
-func (c *Client) MII(name string) (MII, error) {
+// true; igc, ixgbe, i40e, ice, mlx5 and all virtual ports have none, which [IsUnsupported] says. Drivers answer ENODEV for a port
+// that is administratively down, so that errno is no word about the device here.
+func (c *Client) MII(index int) (MII, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m, err := c.mii(name)
+	m, err := c.mii(index)
 	if err != nil {
-		return MII{}, fmt.Errorf("PHY of port %s: %w", name, err)
+		return MII{}, fmt.Errorf("PHY of port %d: %w", index, err)
 	}
 	return m, nil
 }
 
-func (c *Client) mii(name string) (MII, error) {
+func (c *Client) mii(index int) (MII, error) {
+	name, err := c.host.name(index)
+	if err != nil {
+		return MII{}, err
+	}
 	var d miiData
 	if err := c.host.mii(name, unix.SIOCGMIIPHY, &d); err != nil {
 		return MII{}, err

@@ -4,14 +4,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
 // ErrModuleSilent says that the port takes modules and none could be read: the cage is empty, or the module is broken. The errno
-// depends on the driver (EIO, ENXIO, ENODEV, EINVAL, ETIMEDOUT, EREMOTEIO have been seen), and some give the same to ports that never
-// take any, so it proves something only of a port whose module could be read before.
+// depends on the driver, and some give the same to ports that never take any, so it proves something only of a port whose module could
+// be read before.
 var ErrModuleSilent = errors.New("the port's module does not answer")
 
 // Kind is the family of a module's memory map.
@@ -87,7 +88,8 @@ func (m Module) agreed(of func(Lane) Maybe[bool]) Maybe[bool] {
 }
 
 // Module reads the module in a port, which takes CAP_NET_ADMIN and, on a slow bus under the network configuration lock, tens of
-// milliseconds, seconds if the module is broken. Read it on demand, keep the answer. A port that takes no modules is unsupported.
+// milliseconds, seconds if the module is broken. Read it on demand, keep the answer: reading clears latched flags of QSFP and CMIS modules, of which
+// others may live. A port that takes no modules is unsupported.
 func (c *Client) Module(index int) (Module, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,11 +118,7 @@ func (c *Client) module(index int) (Module, error) {
 
 // silent says of an error of reading a module what it is about: the port, or its module.
 func (c *Client) silent(index int, err error) error {
-	if errors.Is(err, ErrGone) || IsUnsupported(err) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		return err
-	}
-	var errno unix.Errno
-	if !errors.As(err, &errno) {
+	if errors.Is(err, ErrGone) || !slices.ContainsFunc(silences, func(e unix.Errno) bool { return errors.Is(err, e) }) {
 		return err
 	}
 	if _, link := c.link(index); IsDetached(link) || errors.Is(link, ErrGone) {
@@ -129,6 +127,9 @@ func (c *Client) silent(index int, err error) error {
 	// The errno must not be taken for a word about the port.
 	return fmt.Errorf("%w: %v", ErrModuleSilent, err)
 }
+
+// silences is what drivers answer for a module that is not there or does not speak.
+var silences = []unix.Errno{unix.EIO, unix.ENXIO, unix.ENODEV, unix.EINVAL, unix.ETIMEDOUT, unix.EREMOTEIO}
 
 // place is part of a module's memory: 128 bytes of one half of a page, as the kernel hands them out.
 type place struct {
@@ -204,8 +205,7 @@ func (c *Client) oldMemory(index int) (memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := make([]byte, modinfoSize)
-	ethtoolCommand(info, unix.ETHTOOL_GMODULEINFO)
+	info := commanded(unix.ETHTOOL_GMODULEINFO, modinfoSize)
 	if err := c.host.ethtool(name, info); err != nil {
 		return nil, err
 	}
@@ -215,8 +215,7 @@ func (c *Client) oldMemory(index int) (memory, error) {
 		if !ok || offset+half > size {
 			return nil, errors.ErrUnsupported
 		}
-		b := make([]byte, eepromSize+half)
-		ethtoolCommand(b, unix.ETHTOOL_GMODULEEEPROM)
+		b := commanded(unix.ETHTOOL_GMODULEEEPROM, eepromSize+half)
 		binary.NativeEndian.PutUint32(b[8:], offset)
 		binary.NativeEndian.PutUint32(b[12:], half)
 		if err := c.host.ethtool(name, b); err != nil {

@@ -28,8 +28,11 @@ type family struct {
 func dial() (*family, error) {
 	// Not strict: kernels before 4.20 refuse the options of that, and some of them have the family from a vendor's backport.
 	conn, err := genetlink.Dial(nil)
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EAFNOSUPPORT):
 		return nil, fmt.Errorf("%w (%w)", errOld, err)
+	case err != nil:
+		return nil, fmt.Errorf("no socket for ethtool netlink: %w", err)
 	}
 	f, err := newFamily(conn)
 	if err != nil {

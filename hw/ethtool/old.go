@@ -10,31 +10,19 @@ import (
 
 // What a kernel before 5.6 is asked instead: structures of linux/ethtool.h that go in with a command and come back filled.
 
-func ethtoolCommand(b []byte, command uint32) { binary.NativeEndian.PutUint32(b, command) }
-
 // oldLink is ETHTOOL_GLINK, the carrier and no more.
 func (c *Client) oldLink(index int) (Link, error) {
-	name, err := c.host.name(index)
+	b, err := c.filled(index, unix.ETHTOOL_GLINK, valueSize)
 	if err != nil {
-		return Link{}, err
-	}
-	b := make([]byte, 8) // struct ethtool_value: command, data
-	ethtoolCommand(b, unix.ETHTOOL_GLINK)
-	if err := c.host.ethtool(name, b); err != nil {
 		return Link{}, absent(err)
 	}
 	return decodeOldLink(b), nil
 }
 
-func decodeOldLink(b []byte) Link { return Link{Carrier: carrier(number[uint32](b[4:8]))} }
+// valueSize is that of struct ethtool_value.
+const valueSize = 8
 
-// absent marks the answer for an interface whose device is not present. That it exists was seen a moment ago.
-func absent(err error) error {
-	if errors.Is(err, unix.ENODEV) {
-		return fmt.Errorf("%w (%w)", ErrDetached, err)
-	}
-	return err
-}
+func decodeOldLink(b []byte) Link { return Link{Carrier: carrier(number[uint32](b[4:8]))} }
 
 // Sizes of struct ethtool_link_settings, and of struct ethtool_cmd.
 const (
@@ -42,43 +30,41 @@ const (
 	commandSize  = 44
 )
 
-// oldMode is ETHTOOL_GLINKSETTINGS (Linux 4.6), or ETHTOOL_GSET before that.
+// oldMode is ETHTOOL_GLINKSETTINGS (Linux 4.6), or ETHTOOL_GSET before that. A driver may answer ENODEV of its own accord, for want
+// of a PHY, so that errno proves nothing here.
 func (c *Client) oldMode(index int) (Mode, error) {
-	name, err := c.host.name(index)
-	if err != nil {
-		return Mode{}, err
-	}
-	// A driver may answer ENODEV of its own accord, for want of a PHY, so that errno proves nothing here.
-	m, err := c.settings(name)
+	m, err := c.settings(index)
 	if !IsUnsupported(err) {
 		return m, err
 	}
-	b := make([]byte, commandSize)
-	ethtoolCommand(b, unix.ETHTOOL_GSET)
-	if err := c.host.ethtool(name, b); err != nil {
+	b, err := c.filled(index, unix.ETHTOOL_GSET, commandSize)
+	if err != nil {
 		return Mode{}, err
 	}
 	return decodeCommand(b), nil
 }
 
 // settings asks twice, since the first answer is how many words of link modes this kernel has, negated.
-func (c *Client) settings(name string) (Mode, error) {
-	var b [settingsSize + 3*4*127]byte // as large as the largest count would make it
-	ethtoolCommand(b[:], unix.ETHTOOL_GLINKSETTINGS)
-	if err := c.host.ethtool(name, b[:]); err != nil {
+func (c *Client) settings(index int) (Mode, error) {
+	name, err := c.host.name(index)
+	if err != nil {
+		return Mode{}, err
+	}
+	const most = 127 // words, as many as a signed byte can count
+	b := commanded(unix.ETHTOOL_GLINKSETTINGS, settingsSize)
+	if err := c.host.ethtool(name, b); err != nil {
 		return Mode{}, err
 	}
 	words := -int(int8(b[settingsWords]))
-	if words <= 0 || words > 127 {
+	if words <= 0 || words > most {
 		return Mode{}, fmt.Errorf("the kernel counts its link modes in %d words: %w", words, errors.ErrUnsupported)
 	}
-	clear(b[:])
-	ethtoolCommand(b[:], unix.ETHTOOL_GLINKSETTINGS)
+	b = commanded(unix.ETHTOOL_GLINKSETTINGS, settingsSize+3*4*most)
 	b[settingsWords] = uint8(words)
-	if err := c.host.ethtool(name, b[:]); err != nil {
+	if err := c.host.ethtool(name, b); err != nil {
 		return Mode{}, err
 	}
-	return decodeSettings(b[:]), nil
+	return decodeSettings(b), nil
 }
 
 // Offsets in struct ethtool_link_settings.

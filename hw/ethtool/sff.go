@@ -24,7 +24,8 @@ func readModule(read memory) (Module, error) {
 	if len(base) < half {
 		return Module{}, nil
 	}
-	switch m := (Module{Kind: kindOf(base[0]), Identifier: base[0]}); m.Kind {
+	m := Module{Kind: kindOf(base[0]), Identifier: base[0]}
+	switch m.Kind {
 	case KindSFP:
 		return m.readSFP(base, read), nil
 	case KindQSFP:
@@ -32,10 +33,8 @@ func readModule(read memory) (Module, error) {
 	case KindCMIS:
 		return m.readCMIS(base, read), nil
 	case KindUnknown:
-		return m, nil
-	default:
-		return m, nil
 	}
+	return m, nil
 }
 
 // kindOf reads the identifier of SFF-8024.
@@ -45,7 +44,7 @@ func kindOf(identifier uint8) Kind {
 		return KindSFP
 	case 0x0c, 0x0d, 0x11: // QSFP, QSFP+, QSFP28
 		return KindQSFP
-	case 0x18, 0x19, 0x1a, 0x1b, 0x1e, 0x1f, 0x20: // QSFP-DD, OSFP, SFP-DD, DSFP, and QSFP+, SFP-DD, SFP+ with CMIS
+	case 0x18, 0x19, 0x1b, 0x1e, 0x1f, 0x20: // QSFP-DD, OSFP, DSFP, and QSFP+, SFP-DD, SFP+ with CMIS
 		return KindCMIS
 	}
 	return KindUnknown
@@ -60,13 +59,21 @@ func (read memory) some(at place) []byte {
 	return b[:half]
 }
 
-// latched is what a place holds after its latched flags were read once: reading clears what has passed, so that the second reading is of
-// now.
-func (read memory) latched(at place) []byte {
-	if read.some(at) == nil {
-		return nil
+// latch is a place with latched flags, read twice. Reading clears what has passed; what persists is set again, but some modules take
+// a tenth of a second for that.
+type latch struct{ before, now []byte }
+
+func (read memory) latch(at place) (latch, bool) {
+	l := latch{read.some(at), read.some(at)}
+	return l, l.before != nil && l.now != nil
+}
+
+// flag is whether a bit is set: known if it is set now or was clear all the time.
+func (l latch) flag(at int, bit uint8) Maybe[bool] {
+	if l.now[at]&bit == 0 && l.before[at]&bit != 0 {
+		return Maybe[bool]{}
 	}
-	return read.some(at)
+	return known(l.now[at]&bit != 0)
 }
 
 // readSFP reads SFF-8472.
@@ -187,11 +194,13 @@ func (m Module) readQSFP(read memory) Module {
 		sent        = 50
 		disabled    = 86
 
-		technology = 147 - half // high half of the byte
+		technology = 147 - half // of page 0; high half of the byte
 		copper     = 0xa        // and above
 		options    = 195 - half
 		hasDisable = 1 << 4
 		hasFault   = 1 << 3
+		monitors   = 220 - half
+		hasSent    = 1 << 2
 	)
 	names := read.some(place{i2c: deviceA0, high: true})
 	if names == nil {
@@ -202,38 +211,40 @@ func (m Module) readQSFP(read memory) Module {
 	if !m.Monitored.V {
 		return m
 	}
-	b := read.latched(place{i2c: deviceA0})
-	if b == nil || b[status]&notReady != 0 {
+	l, ok := read.latch(place{i2c: deviceA0})
+	if !ok || l.now[status]&notReady != 0 {
 		return m
 	}
-	m.Celsius, m.Volt = measured(b[temperature:], true, 256), measured(b[supply:], false, 10_000)
+	m = m.climate(l.now[temperature:], l.now[supply:])
 	for i := range 4 {
-		l := Lane{
-			LightLost:     known(b[lost]&(1<<i) != 0),
-			BiasMilliamp:  measured(b[bias+2*i:], false, 500),
-			SentMilliwatt: measured(b[sent+2*i:], false, 10_000),
-			GotMilliwatt:  measured(b[got+2*i:], false, 10_000),
+		bit := uint8(1) << i
+		lane := Lane{
+			LightLost:    l.flag(lost, bit),
+			BiasMilliamp: known(float64(big(l.now[bias+2*i:])) / 500),
+			GotMilliwatt: known(float64(big(l.now[got+2*i:])) / 10_000),
 		}
 		if names[options]&hasFault != 0 {
-			l.TransmitFault = known(b[fault]&(1<<i) != 0)
+			lane.TransmitFault = l.flag(fault, bit)
 		}
 		if names[options]&hasDisable != 0 {
-			l.TransmitOff = known(b[disabled]&(1<<i) != 0)
+			lane.TransmitOff = known(l.now[disabled]&bit != 0)
 		}
-		m.Lanes = append(m.Lanes, l)
+		if names[monitors]&hasSent != 0 {
+			lane.SentMilliwatt = known(float64(big(l.now[sent+2*i:])) / 10_000)
+		}
+		m.Lanes = append(m.Lanes, lane)
 	}
 	return m
 }
 
-// measured is a word that the module calibrated. Zero is what SFF-8636 and CMIS modules give for what they do not measure, and no working
-// module measures it.
-func measured(b []byte, signed bool, unit float64) Maybe[float64] {
-	v := float64(big(b))
-	if signed {
-		v = float64(int16(big(b)))
+// climate reads the temperature and the supply of a QSFP or CMIS module. Zero is what it gives for what it does not measure, and what no
+// working module measures.
+func (m Module) climate(temperature, supply []byte) Module {
+	if t := int16(big(temperature)); t != 0 {
+		m.Celsius = known(float64(t) / 256)
 	}
-	if v == 0 {
-		return Maybe[float64]{}
+	if v := big(supply); v != 0 {
+		m.Volt = known(float64(v) / 10_000)
 	}
-	return known(v / unit)
+	return m
 }
