@@ -96,7 +96,12 @@ func permitted(node string) error {
 // done about it, else in a child of its own inside a user namespace. It returns the exit status. In a test:
 //
 //	func TestMain(m *testing.M) { os.Exit(hwtest.Main(m.Run)) }
+//
+// The process behind a [Disk] is the same program: Main tells it by its environment.
 func Main(run func() int) int {
+	if size, ok := os.LookupEnv(diskVariable); ok {
+		return serveDisk(size)
+	}
 	if os.Getenv(insideVariable) != "" || unix.Geteuid() == 0 {
 		return run()
 	}

@@ -29,6 +29,7 @@ type Namespace struct {
 	left   chan struct{} // closed when it has left
 	fd     int           // the namespace, as a descriptor: it lives while this is open
 	inode  uint64
+	thread int // the kernel's number of the thread
 	kernel *netlink.Handle
 
 	mu        sync.Mutex
@@ -117,7 +118,7 @@ func (n *Namespace) open() error {
 		if err := unix.Fstat(fd, &st); err != nil {
 			return fmt.Errorf("stat the namespace: %w", err)
 		}
-		n.inode = st.Ino
+		n.inode, n.thread = st.Ino, unix.Gettid()
 		if n.kernel, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
 			return fmt.Errorf("open rtnetlink: %w", err)
 		}
@@ -140,6 +141,9 @@ func (n *Namespace) Do(f func() error) error {
 		return fmt.Errorf("network namespace: %w", os.ErrClosed)
 	}
 }
+
+// proc is the folder in /proc of the namespace's thread.
+func (n *Namespace) proc() string { return fmt.Sprintf("/proc/%d/task/%d", os.Getpid(), n.thread) }
 
 // Sysctl writes a kernel parameter of the namespace, named by its path below /proc/sys: "net/ipv4/ip_forward".
 func (n *Namespace) Sysctl(name, value string) error {
