@@ -91,7 +91,7 @@ func (l *lone) run(args ...string) (string, int) {
 // refused complains if the product runs with a file, or refuses it otherwise than with these words and this status.
 func (l *lone) refused(file string, status int, words ...string) string {
 	l.t.Helper()
-	out, got := l.run("run", "-f", file, "--runtime-dir", runtimeDir)
+	out, got := l.run("run", "-f", file, "--runtime-dir", RuntimeDir)
 	if got != status {
 		l.t.Errorf("exit status %d, want %d: %s", got, status, out)
 	}
@@ -235,7 +235,7 @@ func TestSecondInstance(t *testing.T) {
 	before, err := l.Addresses()
 	check(t, err)
 	since := time.Now()
-	l.refused(filepath.Join(l.dir, "router.conf"), 1, "another standfast is running in "+runtimeDir, "--runtime-dir")
+	l.refused(filepath.Join(l.dir, "router.conf"), 1, "another standfast is running in "+RuntimeDir, "--runtime-dir")
 	after, err := l.Addresses()
 	check(t, err)
 	if !slices.Equal(before, after) {

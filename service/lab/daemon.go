@@ -34,15 +34,15 @@ func Keepalived(program string, dontTrackPrimary bool) Daemon {
 	return d
 }
 
-// runtimeDir is standfast's default: in the router's own /run, which is empty when it boots. keepalived's files are there too.
-const runtimeDir = "/run/standfast"
+// RuntimeDir is standfast's default: in the router's own /run, which is empty when it boots. keepalived's files are there too.
+const RuntimeDir = "/run/standfast"
 
-// command returns how the daemon is started with a configuration file.
-func (d Daemon) command(file string) *exec.Cmd {
+// Command returns how the daemon is started with a configuration file.
+func (d Daemon) Command(file string) *exec.Cmd {
 	if d.Keepalived {
 		return exec.Command(d.Program, "--vrrp", "-n", "-l", "-D", "-f", file)
 	}
-	return exec.Command(d.Program, "run", "-f", file, "--runtime-dir", runtimeDir)
+	return exec.Command(d.Program, "run", "-f", file, "--runtime-dir", RuntimeDir)
 }
 
 // scriptFolder is where the story's configuration has its notify scripts.

@@ -187,7 +187,7 @@ func (m *Member) Start(d Daemon) error {
 	if err != nil {
 		return err
 	}
-	cmd := d.command(file)
+	cmd := d.Command(file)
 	cmd.Stdout, cmd.Stderr = m.Log, m.Log
 	if m.process, err = m.Router.Start(cmd); err != nil {
 		return err
@@ -214,7 +214,7 @@ func (m *Member) Dir() string { return m.dir }
 // Ask runs standfast's command line in the router, with the daemon's runtime directory, and returns what it printed.
 func (m *Member) Ask(args ...string) (string, error) {
 	var out Log
-	cmd := exec.Command(m.daemon.Program, append(args, "--runtime-dir", runtimeDir)...)
+	cmd := exec.Command(m.daemon.Program, append(args, "--runtime-dir", RuntimeDir)...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	p, err := m.Router.Start(cmd)
 	if err != nil {

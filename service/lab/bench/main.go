@@ -24,7 +24,12 @@ const (
 	promisedRatio  = 100 // medians, keepalived with dont_track_primary to standfast
 )
 
-func main() { os.Exit(hwtest.Main(func() int { return run(os.Args[1:], os.Stdout) })) }
+func main() {
+	if os.Getenv(burnVariable) != "" {
+		burn()
+	}
+	os.Exit(hwtest.Main(func() int { return run(os.Args[1:], os.Stdout) }))
+}
 
 // A plan is what the flags ask for.
 type plan struct {
@@ -32,6 +37,7 @@ type plan struct {
 	runs, disturbed       int
 	yardstick, pauses     int
 	json                  bool
+	rest                  []string // what else is to be measured, with flags of its own
 }
 
 func run(args []string, out io.Writer) int {
@@ -42,6 +48,9 @@ func run(args []string, out io.Writer) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 2
+	}
+	if len(p.rest) > 0 {
+		return runSecond(p, out)
 	}
 	result, err := p.measure()
 	if err != nil {
@@ -62,6 +71,23 @@ func run(args []string, out io.Writer) int {
 	return 0
 }
 
+// runSecond measures what the word behind the flags names.
+func runSecond(p plan, out io.Writer) int {
+	if p.rest[0] != "body" {
+		fmt.Fprintf(os.Stderr, "bench: %q is nothing that can be measured; body is\n", p.rest[0])
+		return 2
+	}
+	b, err := parseBody(p, p.rest[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench body:", err)
+		return 2
+	}
+	return runBody(b, out)
+}
+
 func parse(args []string) (plan, error) {
 	var p plan
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -72,9 +98,15 @@ func parse(args []string) (plan, error) {
 	flags.IntVar(&p.yardstick, "yardstick", 20, "power-offs of keepalived")
 	flags.IntVar(&p.pauses, "pauses", 20, "pauses of 20 ms as the cable is cut")
 	flags.BoolVar(&p.json, "json", false, "print JSON instead of a table")
+	flags.Usage = func() {
+		fmt.Fprintln(flags.Output(), "usage: bench [flag...]             takeovers")
+		fmt.Fprintln(flags.Output(), "       bench [flag...] body [flag...]  how late adverts leave a busy machine, memory, idle processor time; body -h lists its flags")
+		flags.PrintDefaults()
+	}
 	if err := flags.Parse(args); err != nil {
 		return p, err
 	}
+	p.rest = flags.Args()
 	if _, err := os.Stat(p.standfast); err != nil {
 		return p, fmt.Errorf("%w; build it first: ./build.sh build", err)
 	}
