@@ -20,6 +20,7 @@ func canonical(c Config) string {
 		line(1, "router_id %s", quote(c.Global.RouterID))
 	}
 	canonicalStorage(line, c.Global.Storage)
+	canonicalProcess(line, c.Global.Process)
 	line(0, "}")
 	for _, g := range c.Groups {
 		line(0, "vrrp_sync_group %s {", quote(g.Name))
@@ -37,6 +38,18 @@ func canonical(c Config) string {
 		line(0, "}")
 	}
 	return b.String()
+}
+
+func canonicalProcess(line liner, p Process) {
+	if p.RealTime > 0 || p.Ordinary {
+		line(1, "vrrp_rt_priority %d", p.RealTime)
+	}
+	if p.NiceSaid {
+		line(1, "vrrp_priority %d", p.Nice)
+	}
+	if p.Watchdog.Name != "" {
+		line(1, "watchdog_device %s", quote(p.Watchdog.Name))
+	}
 }
 
 func canonicalStorage(line liner, s Storage) {

@@ -56,6 +56,16 @@ type Config struct {
 type Global struct {
 	RouterID string // router_id; names this router to people, never on the wire
 	Storage  Storage
+	Process  Process
+}
+
+// Process holds what is asked for the process itself. The zero value is the default.
+type Process struct {
+	RealTime int  // vrrp_rt_priority: 1 … 99, with SCHED_RR; 0 where nothing is said: real time, lowly, if it is permitted
+	Ordinary bool // vrrp_rt_priority 0: no real time
+	Nice     int  // vrrp_priority: -20 … 19, the nice value where there is no real time
+	NiceSaid bool // vrrp_priority is given
+	Watchdog Path // watchdog_device: a device that resets the host unless it is told in time that all is well; none: off
 }
 
 // Storage holds the storage_* extension keywords: what is looked at of the storage under the router, and what follows

@@ -17,6 +17,9 @@ var globalWords = keywords[*decoder]{
 	"storage_watch":                   (*decoder).storageWatch,
 	"storage_yield":                   (*decoder).storageYield,
 	"storage_fence":                   (*decoder).storageFence,
+	"vrrp_rt_priority":                (*decoder).realTime,
+	"vrrp_priority":                   (*decoder).nice,
+	"watchdog_device":                 (*decoder).watchdogDevice,
 }
 
 // onDefaults turns the keyword of an instance into its global form, which sets the default of instances to come.

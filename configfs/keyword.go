@@ -132,6 +132,9 @@ var moot = map[string]string{
 	"process_names":            "the processes of standfast have names of their own",
 	"skip_check_adv_addr":      "an advert with other addresses is reported, never dropped",
 	"use_pid_dir":              "standfast writes no pid file",
+	"vrrp_no_swap":             "standfast always locks its memory where it may",
+	"vrrp_rlimit_rtime":        "standfast lifts that limit, which could only kill it",
+	"vrrp_rlimit_rttime":       "standfast lifts that limit, which could only kill it",
 	"vrrp_skip_check_adv_addr": "an advert with other addresses is reported, never dropped",
 }
 

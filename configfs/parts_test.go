@@ -172,7 +172,7 @@ func TestManyAddresses(t *testing.T) {
 // TestTables: every keyword in the tables of understood words is in the catalogue, unless it is our own, and
 // no keyword is both fatal and moot.
 func TestTables(t *testing.T) {
-	own := []string{"fault_prior", "fault_contested", "fault_probe", "fault_witness", "vip_lease", "storage_watch", "storage_yield", "storage_fence"}
+	own := []string{"fault_prior", "fault_contested", "fault_probe", "fault_witness", "vip_lease", "storage_watch", "storage_yield", "storage_fence", "watchdog_device"}
 	check := func(p place, words ...string) {
 		for _, w := range words {
 			if !p.knows(w) && !strings.Contains(strings.Join(own, " "), w) {
