@@ -321,7 +321,7 @@ func (n *Node) settled(i *instance, v verdict.Verdict, s *service) {
 			n.announce(i, i.cfg.Announce.Repeat)
 		}
 	case verdict.ActNone, verdict.Stay, verdict.TakeOver, verdict.AtDeadline, verdict.ByPrior,
-		verdict.ByContested, verdict.Listen, verdict.Release:
+		verdict.ByContested, verdict.Listen, verdict.Release, verdict.Resign:
 		if m.asked {
 			n.endContest(i)
 		}

@@ -161,13 +161,23 @@ func (w *World) busy(f Fault) func() {
 func (w *World) storageFails(f Fault) func() {
 	r := w.routers[f.Router]
 	undo := count(&r.wornOut)
+	r.tellStorage(failureTime)
 	return func() {
 		undo()
+		r.tellStorage(recoveryTime)
 		w.after(r.bootTime(), r.comeUp)
 	}
 }
 
-func (w *World) storageSlow(f Fault) func() { return count(&w.routers[f.Router].sluggish) }
+func (w *World) storageSlow(f Fault) func() {
+	r := w.routers[f.Router]
+	undo := count(&r.sluggish)
+	r.tellStorage(failureTime)
+	return func() {
+		undo()
+		r.tellStorage(recoveryTime)
+	}
+}
 
 func (w *World) reload(f Fault) func() {
 	r := w.routers[f.Router]

@@ -544,6 +544,38 @@ func TestStorageFails(t *testing.T) {
 	l.until(12*time.Second, "a new process", func() bool { return a.brain != nil })
 }
 
+// TestStorageIsTold wants a process to learn of its storage in the time that probes take, a process that sleeps when it wakes up,
+// and a MASTER to resign because of that.
+func TestStorageIsTold(t *testing.T) {
+	l := newLab(t, "")
+	a := l.routers[routerA]
+	ear := l.listen(routerA)
+	states := func() (list []node.Storage) {
+		for _, e := range told[node.StorageRead](ear, 0) {
+			list = append(list, e.State)
+		}
+		return list
+	}
+	l.pass(25 * time.Second) // B's question has to be heard
+	l.pull("A's storage is slow for 20s")
+	l.pass(failureTime)
+	l.want(slices.Equal(states(), []node.Storage{node.StorageSlow}) && l.serves(routerA), "slow, and nothing else: %v", states())
+	l.pass(10*time.Second + recoveryTime)
+	l.want(slices.Equal(states()[1:], []node.Storage{node.StorageHealthy}), "healthy again: %v", states())
+	l.pull("A's storage fails for 60s")
+	l.until(failureTime+time.Second, "B serves", func() bool { return l.serves(routerB) })
+	l.want(a.seen.resigned[0] != 0, "a resignation")
+	l.pass(60*time.Second + recoveryTime)
+	l.until(30*time.Second, "A serves", func() bool { return l.serves(routerA) })
+	l.want(a.seen.resigned[0] == 0, "a resignation that is forgotten")
+	l.pull("A's process is stopped for 20s")
+	l.pull("A's storage fails for 60s")
+	l.pass(19 * time.Second)
+	heard := len(states())
+	l.pass(1*time.Second + failureTime)
+	l.want(len(states()) == heard+1, "a process that wakes up and is told: %v", states())
+}
+
 func TestStorageSlow(t *testing.T) {
 	l := newLab(t, "")
 	a := l.routers[routerA]

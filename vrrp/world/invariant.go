@@ -20,6 +20,8 @@ import (
 //	    one that ended or froze no longer ago than its lease lasts.
 //	I6  A reload moves no state.
 //	I7  Proof of life is not followed by peer-dead within its window.
+//	I8  A router resigns because of its storage only when that has failed, to a router that
+//	    lives, and once: again only after it was healthy, or after another served for a minute.
 type judge struct {
 	w    *World
 	both [maxVIPs][maxRouters][maxRouters]vrrp.Instant // since when two serve; 0: they don't
@@ -49,6 +51,7 @@ type seen struct {
 	took                  [maxVirtuals]vrrp.Instant // when it became MASTER
 	recanted              [maxVirtuals]vrrp.Instant // when it last recanted,
 	recants               [maxVirtuals]int          // and how often within a minute
+	resigned              [maxVirtuals]vrrp.Instant // when it resigned for the present failure of its storage; 0: it did not
 }
 
 func newJudge(w *World) judge { return judge{w: w} }
@@ -404,6 +407,9 @@ func (j *judge) moved(r *router, n int, t node.Transition) {
 	if t.From == vrrp.Master {
 		r.seen.left[n] = w.now
 		r.seen.recant(n, t, w.now)
+		if t.Verdict.Act == verdict.Resign {
+			j.resigned(r, n, t)
+		}
 		if !j.mayLeave(r, n, t.Verdict) {
 			w.violated("I2", "%s leaves MASTER of %s although nothing but its heartbeat port was touched: %s", r.name, t.Name, t.Reason)
 		}
@@ -433,7 +439,7 @@ func (j *judge) mayLeave(r *router, n int, v verdict.Verdict) bool {
 	w := j.w
 	lately := func(at vrrp.Instant, d time.Duration) bool { return at != 0 && w.now.Sub(at) <= d }
 	memory := 4*w.scene.Interval + 2*time.Second
-	if r.seen.stopping || lately(r.seen.shaken, memory) || lately(r.seen.stalled, memory) || !r.kernel.sound() || lately(r.kernel.troubled, memory+35*time.Second) {
+	if r.seen.stopping || v.Act == verdict.Resign || lately(r.seen.shaken, memory) || lately(r.seen.stalled, memory) || !r.kernel.sound() || lately(r.kernel.troubled, memory+35*time.Second) {
 		return true
 	}
 	if j.claimed() > 1 || lately(j.strangers, time.Minute) || j.claimedAgain() || j.claimed() == 1 && v.Rule == verdict.MasterYoung {

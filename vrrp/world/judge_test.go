@@ -242,6 +242,38 @@ func TestCatchesPeerDeadAfterALife(t *testing.T) {
 	l.caught("I7", 5*time.Second)
 }
 
+// TestCatchesAResignation has A resign with storage that is healthy, again and again, and to nobody.
+func TestCatchesAResignation(t *testing.T) {
+	for name, prepare := range map[string]func(*lab){
+		"healthy": func(*lab) {},
+		"again": func(l *lab) {
+			l.routers[routerA].told = node.StorageFailed
+			l.routers[routerA].seen.resigned[0] = l.now.Add(-servedLong + time.Second)
+		},
+		"to nobody": func(l *lab) {
+			l.routers[routerA].told = node.StorageFailed
+			l.routers[routerB].end()
+			l.routers[routerB].seen.ran = l.now.Add(-askedLately - 1)
+		},
+		"": func(l *lab) { l.routers[routerA].told = node.StorageFailed },
+	} {
+		l := newLab(t, "")
+		l.pass(2 * servedLong)
+		prepare(l)
+		l.twist(routerA, &twisted{want: func(now vrrp.Instant, _ node.Event, actions []node.Action) []node.Action {
+			t := l.move(now, vrrp.Master, vrrp.Backup)
+			t.Verdict = verdict.Retire(verdict.Fitness{Storage: verdict.StorageFailed, Keep: verdict.TriNo, Spent: verdict.TriNo, Peer: verdict.TriYes})
+			return append(actions, t)
+		}})
+		l.routers[routerA].take(node.Expired{})
+		if v := l.result.Violation; name == "" && v != nil {
+			t.Errorf("violated %s", v)
+		} else if name != "" && (v == nil || v.Invariant != "I8") {
+			t.Errorf("%s: violated %v, want I8", name, v)
+		}
+	}
+}
+
 // TestHolds twists nothing: the same scenes as above hold.
 func TestHolds(t *testing.T) {
 	for _, faults := range [][]string{

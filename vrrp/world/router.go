@@ -36,6 +36,7 @@ type router struct {
 	off, hung, paused, suspended int // how often each is wanted
 	wornOut                      int // storage that fails: a process that ends does not come back
 	sluggish                     int // storage that is slow: booting takes long
+	told                         node.Storage
 
 	lastLink vrrp.Instant // when the kernel last told of a link: it does so once a second
 	deafened int          // events of links get lost
@@ -80,6 +81,43 @@ func (r *router) start() {
 	r.world.say("%s starts its process", r.name)
 	r.world.judge.touched()
 	r.take(r.read())
+	r.told = node.StorageUnknown
+	r.tellStorage(failureTime)
+}
+
+// failureTime and recoveryTime are how long the probes of storage may take to be sure.
+const (
+	failureTime  = 10 * time.Second
+	recoveryTime = 30 * time.Second
+)
+
+// storage is the state of what the router runs from.
+func (r *router) storage() node.Storage {
+	switch {
+	case r.wornOut > 0:
+		return node.StorageFailed
+	case r.sluggish > 0:
+		return node.StorageSlow
+	}
+	return node.StorageHealthy
+}
+
+// tellStorage has the process learn of its storage as it is within that time. One that never
+// heard of trouble is told nothing.
+func (r *router) tellStorage(within time.Duration) {
+	if r.plain || r.storage() == r.told || r.told == node.StorageUnknown && r.storage() == node.StorageHealthy {
+		return
+	}
+	r.soon(r.world.within(within), func() {
+		switch state := r.storage(); {
+		case !r.runs():
+			r.tellStorage(within) // then later
+		case state != r.told:
+			r.told = state
+			r.world.judge.toldOfStorage(r)
+			r.take(node.StorageRead{State: state, Culprit: state.String()})
+		}
+	})
 }
 
 // end takes the process away without a word.

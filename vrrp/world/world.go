@@ -56,7 +56,7 @@ type Result struct {
 
 // Violation is an invariant that did not hold.
 type Violation struct {
-	Invariant string // "I1" … "I7"
+	Invariant string // "I1" … "I8"
 	At        time.Duration
 	Text      string
 }
