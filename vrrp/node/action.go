@@ -18,6 +18,7 @@ type SendAdvert struct {
 	Port     Port
 	Src, Dst netip.Addr
 	Payload  []byte
+	Due      vrrp.Instant // the beat that it keeps, or the moment of the event that called for it
 }
 
 // Ask puts one ARP or neighbour-discovery question on a port.

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"standfast/vrrp"
 	"standfast/vrrp/verdict"
 )
@@ -199,5 +201,38 @@ func TestLateMaster(t *testing.T) {
 	n := single(t, lone(50, 0))
 	if n.late(n.instances[0], time.Hour); len(n.out) > 0 || n.instances[0].state() != vrrp.Backup {
 		t.Errorf("a BACKUP that is late: %v", n.out)
+	}
+}
+
+// TestAdvertKnowsItsBeat: an advert that the loop was late for says for when it was meant, and one that an event calls for is never late.
+func TestAdvertKnowsItsBeat(t *testing.T) {
+	n, i := established(t, lone(50, 0))
+	i.cfg.Lease = 0 // nobody answers a renewal here
+	n.drive(i, vrrp.Expired{})
+	n.due, n.hasDue = n.nextDeadline()
+	at, ok := i.machine.Deadline()
+	if !ok {
+		t.Fatal("a MASTER without a next advert")
+	}
+	for _, c := range []struct {
+		name string
+		now  vrrp.Instant
+		e    Event
+		want vrrp.Instant
+	}{
+		{"late", at.Add(7 * time.Millisecond), Expired{}, at},
+		{"punctual", at.Add(time.Second), Expired{}, at.Add(time.Second)},
+		{"called for", at.Add(time.Second + time.Millisecond), frame(t, i.cfg, 1, nil), at.Add(time.Second + time.Millisecond)},
+		{"found by another event", at.Add(2*time.Second + time.Millisecond), Withdrawn{}, at.Add(2 * time.Second)},
+	} {
+		var got []vrrp.Instant
+		for _, a := range n.Step(c.now, c.e) {
+			if a, ok := a.(SendAdvert); ok {
+				got = append(got, a.Due)
+			}
+		}
+		if diff := cmp.Diff([]vrrp.Instant{c.want}, got); diff != "" {
+			t.Errorf("%s: due (-want +got):\n%s", c.name, diff)
+		}
 	}
 }

@@ -60,6 +60,7 @@ type instance struct {
 	remarked map[string]stamp      // when each remark was, by its sentence
 	usurped  [3]stamp              // when a lesser MASTER last appeared beside this one
 	sent     uint64
+	lag      time.Duration // how late the beat is that the machine keeps now
 }
 
 // service is one port an instance serves on.
@@ -166,6 +167,12 @@ func (n *Node) readSource(i *instance) {
 
 // drive steps the machine and does what it says.
 func (n *Node) drive(i *instance, e vrrp.Event) {
+	if _, beat := e.(vrrp.Expired); beat {
+		if at, ok := i.machine.Deadline(); ok {
+			i.lag = max(0, n.now.Sub(at))
+		}
+		defer func() { i.lag = 0 }()
+	}
 	for _, a := range i.machine.Step(n.now, e) {
 		switch a := a.(type) {
 		case vrrp.Send:
@@ -241,7 +248,7 @@ func (n *Node) say(i *instance, priority uint8) bool {
 		return false
 	}
 	i.sent++
-	n.emit(SendAdvert{Key: i.cfg.Key(), Port: i.heart.name, Src: i.source, Dst: dst, Payload: payload})
+	n.emit(SendAdvert{Key: i.cfg.Key(), Port: i.heart.name, Src: i.source, Dst: dst, Payload: payload, Due: n.now.Add(-i.lag)})
 	return true
 }
 
