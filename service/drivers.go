@@ -23,7 +23,8 @@ const (
 	SignalSpeed                   // speed of the link
 	SignalLinkState               // why there is no link (ETHTOOL_A_LINKSTATE_EXT_STATE)
 	SignalDownCount               // losses counted by the driver itself (ETHTOOL_A_LINKSTATE_EXT_DOWN_CNT)
-	SignalAbilities               // what the partner announces, with the link down as well
+	SignalAbilities               // what the partner announces, read while the link is down
+	SignalMII                     // registers of a copper PHY, read while the link is down
 	SignalModule                  // the module's own memory (SFF-8472)
 	SignalCableTest               // time-domain reflectometry, on demand only
 	numSignals
@@ -40,7 +41,7 @@ func (s Signal) String() string {
 var signalWords = [numSignals]string{
 	SignalTransmit: "transmit", SignalHang: "hang", SignalBus: "bus", SignalDetach: "detach", SignalSpeed: "speed",
 	SignalLinkState: "link-state", SignalDownCount: "down-count", SignalAbilities: "abilities",
-	SignalModule: "module", SignalCableTest: "cable-test",
+	SignalMII: "mii", SignalModule: "module", SignalCableTest: "cable-test",
 }
 
 // EverySignal lists the signals in the order in which they are shown.
@@ -114,38 +115,11 @@ func (d driver) row() DriverRow {
 		r.Signals[Signal(s).String()] = v
 	}
 	for f := range verdict.EveryFact() {
-		if s, ok := signalOf(f); ok && d.support[s] != "" {
+		if slices.ContainsFunc(signalsOf(f), func(s Signal) bool { return d.support[s] != "" }) {
 			r.Facts = append(r.Facts, f.String())
 		}
 	}
 	return r
-}
-
-// signalOf is the signal that a fact needs. What the kernel knows of every port has none.
-func signalOf(f verdict.Fact) (Signal, bool) {
-	switch f {
-	case verdict.FactTransmitStalled:
-		return SignalTransmit, true
-	case verdict.FactTransmitHung:
-		return SignalHang, true
-	case verdict.FactCardSilent, verdict.FactCardGone, verdict.FactUnbound, verdict.FactRecovering, verdict.FactRecoveryFailed,
-		verdict.FactErrorsCorrected:
-		return SignalBus, true
-	case verdict.FactDetached:
-		return SignalDetach, true
-	case verdict.FactPartnerAsleep:
-		return SignalSpeed, true
-	case verdict.FactCageEmpty, verdict.FactCableUnsupported, verdict.FactModuleFault, verdict.FactCalibrationFailed,
-		verdict.FactPowerExceeded, verdict.FactOverheated, verdict.FactClockLost, verdict.FactRemoteFault,
-		verdict.FactPartnerSpeaks, verdict.FactSignalBad, verdict.FactNoPartner:
-		return SignalLinkState, true
-	case verdict.FactPartnerAbilities:
-		return SignalAbilities, true
-	case verdict.FactModuleMissing, verdict.FactModuleTransmit, verdict.FactNoLight:
-		return SignalModule, true
-	case verdict.FactNone, verdict.FactProtoDown, verdict.FactTesting:
-	}
-	return 0, false
 }
 
 // physical is what drivers of PCI cards have in common.
@@ -159,18 +133,18 @@ func physical(more map[Signal]string) support {
 
 // drivers was read from the drivers' sources in Linux 6.12 and 7.3.
 var drivers = [...]driver{
-	{"e1000", physical(nil)},
+	{"e1000", physical(map[Signal]string{SignalMII: "some"})},
 	{"e1000e", physical(nil)},
-	{"igb", physical(map[Signal]string{SignalModule: "some"})},
+	{"igb", physical(map[Signal]string{SignalMII: "some", SignalModule: "some"})},
 	{"igc", physical(nil)},
 	{"ixgbe", physical(map[Signal]string{SignalDownCount: "7.3", SignalModule: "some"})},
 	{"i40e", physical(map[Signal]string{SignalDownCount: "7.3", SignalModule: "yes"})},
 	{"ice", physical(map[Signal]string{SignalDownCount: "7.3", SignalModule: "yes"})},
-	{"tg3", physical(map[Signal]string{SignalDownCount: "some"})},
-	{"bnx2x", physical(map[Signal]string{SignalModule: "yes"})},
+	{"tg3", physical(map[Signal]string{SignalDownCount: "some", SignalMII: "some"})},
+	{"bnx2x", physical(map[Signal]string{SignalMII: "some", SignalModule: "yes"})},
 	{"bnxt_en", physical(map[Signal]string{SignalLinkState: "7.3", SignalDownCount: "yes", SignalModule: "yes"})},
-	{"r8169", physical(map[Signal]string{SignalDownCount: "yes", SignalAbilities: "yes"})},
-	{"mlx5_core", physical(map[Signal]string{SignalLinkState: "yes", SignalDownCount: "yes", SignalModule: "yes"})},
+	{"r8169", physical(map[Signal]string{SignalDownCount: "yes", SignalAbilities: "yes", SignalMII: "yes"})},
+	{"mlx5_core", physical(map[Signal]string{SignalLinkState: "yes", SignalDownCount: "yes", SignalAbilities: "yes", SignalModule: "yes"})},
 	{"virtio_net", support{SignalTransmit: "yes", SignalHang: "yes", SignalBus: "some", SignalSpeed: "some"}},
 	{"veth", support{SignalTransmit: "yes"}},
 	{"tun", support{SignalTransmit: "yes"}},

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"net/netip"
@@ -73,15 +72,35 @@ type portEdge interface {
 	Snapshot() ([]port.State, error)
 	Watch() (portWatcher, error)
 	Counter(name string) (carrierCounter, error)
-	Identify(name string) port.Identity
 	Neighbours(index int) ([]port.Neighbour, error)
 	Gateways(index int) ([]netip.Addr, error)
-	// Mode asks the driver how the link runs; ethtool.IsDetached is true of the
-	// error for a device that has left its driver.
-	Mode(index int) (ethtool.Mode, error)
 	// Forwarding says whether the port forwards IPv6, which decides the router
 	// flag of its neighbour advertisements.
 	Forwarding(name string) bool
+}
+
+// portSensor reads what /sys says of a port and of its device. Answers may wait in
+// the kernel without end.
+type portSensor interface {
+	Identity() port.Identity
+	Concerned(port.Uevent) bool
+	Read() port.Signals
+	ReadSent() port.Count
+	Answers() port.Truth
+}
+
+// hardwareEdge asks what carries the ports. Whatever asks a driver may wait in the
+// kernel without end.
+type hardwareEdge interface {
+	Sensor(of port.State) (portSensor, error)
+	Uevents() (watcher[port.Uevent], error)
+	// Link asks why there is no link; ethtool.IsDetached is true of the error for a device
+	// that has left its driver.
+	Link(index int) (ethtool.Link, error)
+	Mode(index int) (ethtool.Mode, error)
+	Module(index int) (ethtool.Module, error)
+	MII(index int) (ethtool.MII, error)
+	Driver(index int) (ethtool.Driver, error)
 }
 
 // kernel changes addresses and routes; each actor has one of its own.
@@ -116,6 +135,7 @@ type edges struct {
 	files     fs.FS                         // rooted at /
 	sockets   socketEdge
 	ports     portEdge
+	hardware  hardwareEdge
 	addresses addressEdge
 	signals   <-chan os.Signal
 }
@@ -124,7 +144,7 @@ type edges struct {
 func hostEdges(signals <-chan os.Signal) edges {
 	return edges{
 		now: clock.Now, rights: rights, launch: launchHelper, alone: alone, files: os.DirFS("/"),
-		sockets: hostSockets{}, ports: openPorts(), addresses: hostAddresses{},
+		sockets: hostSockets{}, ports: hostPorts{}, hardware: openHardware(), addresses: hostAddresses{},
 		signals: signals,
 	}
 }
@@ -133,7 +153,7 @@ func hostEdges(signals <-chan os.Signal) edges {
 // edge packages into the interfaces above.
 type (
 	hostSockets   struct{}
-	hostPorts     struct{ drivers *ethtool.Client }
+	hostPorts     struct{}
 	hostAddresses struct{}
 )
 
@@ -154,26 +174,8 @@ func (hostPorts) Watch() (portWatcher, error)     { return port.Watch() }
 func (hostPorts) Counter(name string) (carrierCounter, error) {
 	return port.OpenCounter(name)
 }
-func (hostPorts) Identify(name string) port.Identity             { return port.Identify(name) }
 func (hostPorts) Neighbours(index int) ([]port.Neighbour, error) { return port.Neighbours(index) }
 func (hostPorts) Gateways(index int) ([]netip.Addr, error)       { return port.Gateways(index) }
-
-// openPorts goes without the drivers' own word where the kernel has no ethtool
-// over netlink, which came with 5.6.
-func openPorts() hostPorts {
-	drivers, err := ethtool.Open()
-	if err != nil {
-		return hostPorts{}
-	}
-	return hostPorts{drivers: drivers}
-}
-
-func (h hostPorts) Mode(index int) (ethtool.Mode, error) {
-	if h.drivers == nil {
-		return ethtool.Mode{}, errors.ErrUnsupported
-	}
-	return h.drivers.Mode(index)
-}
 
 func (hostPorts) Forwarding(name string) bool {
 	text, err := os.ReadFile("/proc/sys/net/ipv6/conf/" + name + "/forwarding")

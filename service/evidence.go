@@ -40,39 +40,17 @@ func heardEvent(on node.Port, h probe.Heard) (node.Heard, bool) {
 
 // portState is what the brain is told of the port of that name.
 func (b *book) portState(name node.Port) node.PortState {
-	s := b.find(name)
+	s, t := b.find(name), b.testimony[name]
+	if s.Present && t.index != s.Index {
+		t = finding{} // of an interface that is gone
+	}
+	p := node.PortState{Port: name, Driver: t.hardware.Driver, Facts: t.facts, Culprit: t.culprit}
 	if !s.Present {
-		return node.PortState{Port: name}
+		return p
 	}
-	return node.PortState{
-		Port:      name,
-		Present:   true,
-		AdminUp:   s.AdminUp,
-		Carrier:   b.carrier(name, s),
-		MAC:       s.MAC,
-		Addresses: s.Addresses,
-		Driver:    b.hardware[name].Driver,
-		Culprit:   culprit(s, b.hardware[name]),
-	}
-}
-
-// carrier trusts the kernel's report, unless the device has left its driver: no
-// frame goes through that, whatever the last report says of its link.
-func (b *book) carrier(name node.Port, s port.State) node.Carrier {
-	if b.hardware[name].Detached {
-		return node.CarrierDown
-	}
-	return carrier(s.Carrier)
-}
-
-// anyDetached says whether a device was last seen detached.
-func (b *book) anyDetached() bool {
-	for _, h := range b.hardware {
-		if h.Detached {
-			return true
-		}
-	}
-	return false
+	p.Present, p.AdminUp, p.Carrier = true, s.AdminUp, carrier(s.Carrier)
+	p.MAC, p.Addresses = s.MAC, s.Addresses
+	return p
 }
 
 func carrier(c port.Carrier) node.Carrier {
@@ -84,20 +62,6 @@ func carrier(c port.Carrier) node.Carrier {
 	case port.CarrierUnknown:
 	}
 	return node.CarrierUnknown
-}
-
-// culprit words what only the kernel's own report shows of a port.
-func culprit(s port.State, h Hardware) string {
-	switch {
-	case h.Detached:
-		return "the device has left its driver: reset, or the card is gone"
-	case s.ProtoDown:
-		return s.Name + ": held down by another protocol of this host (proto_down)"
-	case s.OperState == port.OperNotPresent:
-		return s.Name + ": the hardware is missing"
-	default:
-		return ""
-	}
 }
 
 // own are the hardware addresses of all interfaces of this host.
@@ -121,20 +85,10 @@ func (b *book) portsRead(names []node.Port) node.PortsRead {
 	return e
 }
 
-// Hardware is what carries a port, and what its driver says of the link.
-type Hardware struct {
-	Driver    string
-	Bus       string // address of the device, such as 0000:03:00.1
-	SpeedMbit int    // 0 where the driver does not say
-	Duplex    string // full or half, empty where the driver does not say
-	Detached  bool   // the device has left its driver while the interface is still there
-}
-
 // survey is what is found out about a port besides its state: none of it is
 // urgent, all of it may wait in the kernel.
 type survey struct {
 	port       node.Port
-	hardware   Hardware
 	router     bool // it forwards IPv6
 	gateways   []netip.Addr
 	neighbours []port.Neighbour

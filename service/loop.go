@@ -85,19 +85,20 @@ type service struct {
 	suspects []suspect            // VIPs that were reported gone and are being looked for
 	silent   map[socketKey]string // the last complaint of a socket that cannot send
 
-	frames   chan stamped
-	heard    chan stamped
-	answers  chan answer
-	ports    chan portNews
-	carrier  chan carrierNews
-	surveys  chan survey
-	opened   chan socketNews
-	gone     chan address.Gone
-	verified chan verified
-	loaded   chan loaded
-	queries  chan chan<- Snapshot
-	signals  <-chan os.Signal
-	control  net.Listener // nil: nobody is answered
+	frames    chan stamped
+	heard     chan stamped
+	answers   chan answer
+	ports     chan portNews
+	carrier   chan carrierNews
+	surveys   chan survey
+	testified chan testimony
+	opened    chan socketNews
+	gone      chan address.Gone
+	verified  chan verified
+	loaded    chan loaded
+	queries   chan chan<- Snapshot
+	signals   <-chan os.Signal
+	control   net.Listener // nil: nobody is answered
 
 	mutations *mailbox
 	leases    *mailbox
@@ -108,6 +109,11 @@ type service struct {
 	hurry     latest[struct{}]
 	surveyed  latest[map[node.Port]int]
 	verify    latest[[]suspect]
+	examiner  *examiner
+
+	alarm     uint64                      // moves when the ports are to be examined at once
+	sent      map[node.Port]uint64        // adverts and questions handed to ports
+	lastHeard map[node.Port]time.Duration // when an advert last came
 
 	virtual  atomic.Pointer[map[netip.Addr]bool] // every VIP, for receivers
 	counters counters
@@ -163,6 +169,8 @@ func (s *service) loop(ctx context.Context) error {
 			s.takeAnswer(a)
 		case v := <-s.surveys:
 			s.takeSurvey(v)
+		case t := <-s.testified:
+			s.takeTestimony(t)
 		case news := <-s.opened:
 			s.takeSocket(news)
 		case g := <-s.gone:
@@ -189,6 +197,9 @@ func (s *service) step(e node.Event) {
 }
 
 func (s *service) stepAt(at time.Duration, e node.Event) {
+	if f, ok := e.(node.Frame); ok {
+		s.lastHeard[f.Port] = at
+	}
 	for _, a := range s.brain.Step(vrrp.Instant(at), e) {
 		s.perform(a)
 	}
@@ -278,10 +289,6 @@ func (s *service) takeAnswer(a answer) {
 
 func (s *service) takeSurvey(v survey) {
 	s.book.routers[v.port] = v.router
-	if s.book.hardware[v.port] != v.hardware {
-		s.book.hardware[v.port] = v.hardware
-		s.step(s.book.portsRead([]node.Port{v.port}))
-	}
 	s.step(v.event())
 }
 
@@ -412,6 +419,7 @@ func (s *service) finished() bool {
 // beat is the loop's own rhythm.
 func (s *service) beat() {
 	now := s.edges.now()
+	s.examine()
 	if now-s.lastSurvey >= surveyEvery {
 		s.lastSurvey = now
 		s.surveyed.put(s.present())

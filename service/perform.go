@@ -66,7 +66,11 @@ func (s *service) sendAdvert(a node.SendAdvert) {
 		s.counters.sendErrors.Add(1)
 		return
 	}
-	s.heardOf(key, conn.Send(a.Src, a.Dst, a.Payload))
+	err := conn.Send(a.Src, a.Dst, a.Payload)
+	if err == nil {
+		s.sent[a.Port]++
+	}
+	s.heardOf(key, err)
 }
 
 // heardOf logs when a socket begins to fail to send, and when it sends again.
@@ -98,7 +102,9 @@ func (s *service) ask(a node.Ask) {
 	}
 	if err := conn.Ask(q); err != nil {
 		s.counters.askErrors.Add(1)
+		return
 	}
+	s.sent[a.Port]++
 }
 
 // linkLocal is the address from which ND questions are asked; without one none

@@ -16,6 +16,7 @@ import (
 	"standfast/hw/port"
 	"standfast/vrrp"
 	"standfast/vrrp/node"
+	"standfast/vrrp/verdict"
 )
 
 // retryAfter is how long the opener waits before it tries again to open what
@@ -38,19 +39,18 @@ func (l latest[T]) put(v T) {
 
 // book is what is known of the interfaces of this host.
 type book struct {
-	byIndex  map[int]port.State
-	byName   map[node.Port]int
-	hardware map[node.Port]Hardware
-	routers  map[node.Port]bool
-	losses   map[int]uint32 // carrier losses already told to the brain, by index
+	byIndex   map[int]port.State
+	byName    map[node.Port]int
+	testimony testimony
+	routers   map[node.Port]bool
+	losses    map[int]uint32 // carrier losses already told to the brain, by index
 }
 
 func newBook() *book {
 	return &book{
-		byIndex:  map[int]port.State{},
-		hardware: map[node.Port]Hardware{},
-		routers:  map[node.Port]bool{},
-		losses:   map[int]uint32{},
+		byIndex: map[int]port.State{},
+		routers: map[node.Port]bool{},
+		losses:  map[int]uint32{},
 	}
 }
 
@@ -131,14 +131,13 @@ func (s *service) takePorts(news portNews) {
 	}
 	s.book.apply(news.change)
 	s.follow()
-	if s.book.anyDetached() {
-		s.surveyed.put(s.present()) // it may be back
-	}
 	e := node.PortsRead{Own: s.book.own()}
+	moved := false
 	for _, name := range names {
 		was, is := before[name], s.book.find(name)
 		if !was.Equal(is) {
 			s.tellPort(name, was, is)
+			moved = true
 		}
 		if news.reading || !was.Equal(is) {
 			e.Ports = append(e.Ports, s.book.portState(name))
@@ -148,6 +147,10 @@ func (s *service) takePorts(news portNews) {
 	}
 	if len(e.Ports) > 0 {
 		s.step(e)
+	}
+	if moved {
+		s.alarm++
+		s.examine()
 	}
 }
 
@@ -181,6 +184,57 @@ func (s *service) takeCarrier(news carrierNews) {
 	state, ok := s.book.byIndex[news.index]
 	if ok && s.book.lost(news.index, news.count) {
 		s.step(node.CarrierLost{Port: node.Port(state.Name)})
+		s.alarm++
+		s.examine()
+	}
+}
+
+// examine hands the examiner what it follows.
+func (s *service) examine() {
+	look := outlook{
+		all: slices.Collect(maps.Values(s.book.byIndex)), used: map[node.Port]bool{},
+		sent: maps.Clone(s.sent), heard: maps.Clone(s.lastHeard), alarm: s.alarm,
+	}
+	for _, name := range s.plan.ports() {
+		look.used[name] = true
+	}
+	s.examiner.looks.put(look)
+}
+
+// takeTestimony tells the brain of ports of which something else is known now.
+func (s *service) takeTestimony(t testimony) {
+	names := s.plan.ports()
+	before := s.book.portsRead(names)
+	s.book.testimony = t
+	e := node.PortsRead{}
+	for i, name := range names {
+		was, is := before.Ports[i], s.book.portState(name)
+		if was.Driver == is.Driver && was.Facts == is.Facts && was.Culprit == is.Culprit {
+			continue
+		}
+		s.tellFacts(name, was.Facts, is.Facts)
+		e.Ports = append(e.Ports, is)
+	}
+	if len(e.Ports) > 0 {
+		s.step(e)
+	}
+}
+
+// tellFacts logs what is known of a port now and was not before.
+func (s *service) tellFacts(name node.Port, was, is verdict.Facts) {
+	for f := range is.All() {
+		switch {
+		case was.Has(f):
+		case f.Proves() == verdict.ProvesLocal:
+			s.log.Warn(fmt.Sprintf("%s: %s", name, f.Text()))
+		default:
+			s.log.Info(fmt.Sprintf("%s: %s", name, f.Text()))
+		}
+	}
+	for f := range was.All() {
+		if !is.Has(f) {
+			s.log.Info(fmt.Sprintf("%s: no longer: %s", name, f.Text()))
+		}
 	}
 }
 

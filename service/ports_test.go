@@ -6,6 +6,7 @@ import (
 
 	"standfast/hw/port"
 	"standfast/vrrp/node"
+	"standfast/vrrp/verdict"
 )
 
 func up(index int, name string, losses uint32) port.State {
@@ -98,18 +99,21 @@ func TestLatest(t *testing.T) {
 func TestPortState(t *testing.T) {
 	b := newBook()
 	s := up(3, "p0", 0)
-	s.ProtoDown = true
 	b.apply(port.Change{Resync: true, States: []port.State{s}})
-	b.hardware["p0"] = Hardware{Driver: "igb"}
+	b.testimony = testimony{"p0": {index: 3, facts: verdict.Facts(0).With(verdict.FactDetached), culprit: "lost", hardware: Hardware{Driver: "igb"}}}
 	got := b.portState("p0")
-	if !got.Present || got.Driver != "igb" || got.Carrier != node.CarrierUp || got.Culprit == "" {
+	if !got.Present || got.Driver != "igb" || got.Carrier != node.CarrierUp || got.Culprit != "lost" || !got.Facts.Has(verdict.FactDetached) {
 		t.Errorf("p0 is %+v", got)
 	}
 	if got := b.portState("p1"); got.Present {
 		t.Errorf("p1 is %+v", got)
 	}
-	b.hardware["p0"] = Hardware{Driver: "igb", Detached: true}
-	if got := b.portState("p0"); got.Carrier != node.CarrierDown {
-		t.Errorf("a detached device has carrier: %+v", got)
+	b.apply(port.Change{Removed: []int{3}})
+	if got := b.portState("p0"); got.Present || got.Culprit != "lost" || got.Driver != "igb" {
+		t.Errorf("p0, which is gone, is %+v", got)
+	}
+	b.apply(port.Change{States: []port.State{up(4, "p0", 0)}})
+	if got := b.portState("p0"); !got.Present || got.Culprit != "" || got.Facts != 0 {
+		t.Errorf("p0, which was made again, is %+v", got)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -137,12 +136,14 @@ func newService(o Options, e edges, out outlets, p plan) *service {
 		requests: map[node.Key]request{}, newest: map[node.Key]uint64{}, silent: map[socketKey]string{}, filtered: map[socketKey]bool{},
 		frames: make(chan stamped, frameQueue), heard: make(chan stamped, heardQueue),
 		answers: make(chan answer), ports: make(chan portNews), carrier: make(chan carrierNews),
-		surveys: make(chan survey), opened: make(chan socketNews), gone: make(chan address.Gone),
+		surveys: make(chan survey), testified: make(chan testimony), opened: make(chan socketNews), gone: make(chan address.Gone),
 		loaded: make(chan loaded, 1), queries: make(chan chan<- Snapshot), signals: e.signals,
 		mutations: newMailbox(), leases: newMailbox(), jobs: make(chan []announcement, 64),
 		read: newLatest[struct{}](), wanted: newLatest[map[socketKey]site](),
 		hurry: newLatest[struct{}](), polled: newLatest[map[string]int](), surveyed: newLatest[map[node.Port]int](),
 		verify: newLatest[[]suspect](), verified: make(chan verified),
+		examiner: newExaminer(e.hardware, e.now, out.log),
+		sent:     map[node.Port]uint64{}, lastHeard: map[node.Port]time.Duration{},
 		started: time.Now(),
 	}
 }
@@ -168,6 +169,7 @@ func (s *service) serve(ctx context.Context) error {
 	s.start(working, w, k, theirs)
 	s.follow()
 	s.surveyed.put(s.present())
+	s.examine()
 	s.lastSurvey, s.lastRemind = s.edges.now(), s.edges.now()
 	s.settleSockets()
 	s.step(s.book.portsRead(s.plan.ports()))
@@ -361,7 +363,7 @@ func (s *service) snapshot() Snapshot {
 	return Snapshot{
 		Wall: time.Now(), Now: vrrp.Instant(s.edges.now()), Started: s.started,
 		Version: s.options.Version, File: s.options.File,
-		Status: s.brain.Status(), Hardware: maps.Clone(s.book.hardware), History: append([]Moment(nil), s.history...),
+		Status: s.brain.Status(), Hardware: s.book.testimony.hardware(), History: append([]Moment(nil), s.history...),
 		Counts: Counts{
 			FramesBroken:  s.broken(),
 			FramesDropped: s.counters.framesDropped.Load(), HeardDropped: s.counters.heardDropped.Load(),

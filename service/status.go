@@ -104,6 +104,7 @@ type PortDocument struct {
 	Flapping   bool     `json:"flapping"`
 	Witnesses  []string `json:"witnesses"` // third parties that answered lately
 	Peers      []string `json:"peers"`     // hardware addresses of the peer
+	TestimonyDocument
 }
 
 // statusDocument puts a snapshot into the form that is shown.
@@ -119,7 +120,7 @@ func statusDocument(s Snapshot) StatusDocument {
 		d.Instances = append(d.Instances, instanceDocument(s, i))
 	}
 	for _, p := range s.Status.Ports {
-		d.Ports = append(d.Ports, portDocument(p, s.Hardware[p.Port]))
+		d.Ports = append(d.Ports, portDocument(p, s.Hardware[p.Port], s.Now))
 	}
 	d.Problems = problems(d)
 	d.Healthy = len(d.Problems) == 0
@@ -182,12 +183,13 @@ func verdictDocument(v verdict.Verdict) VerdictDocument {
 	return d
 }
 
-func portDocument(p node.PortStatus, h Hardware) PortDocument {
+func portDocument(p node.PortStatus, h Hardware, now vrrp.Instant) PortDocument {
 	d := PortDocument{
 		Name: string(p.Port), Carrier: carrierWord(p), Driver: p.Driver,
 		Bus: h.Bus, Speed: h.SpeedMbit, Duplex: h.Duplex,
 		Calibrated: p.Calibrated, Mute: p.Mute, Blind: p.Blind, Flapping: p.Flapping,
 		Roles: []string{}, Witnesses: []string{}, Peers: []string{},
+		TestimonyDocument: testimonyDocument(p, h, time.Duration(now)),
 	}
 	for _, r := range p.Roles {
 		d.Roles = append(d.Roles, roleWord(r))
@@ -251,8 +253,11 @@ func problems(d StatusDocument) []string {
 		}
 	}
 	for _, p := range d.Ports {
-		if p.Carrier != "up" && p.Carrier != "unknown" {
-			say("port %s (%s) is %s", p.Name, strings.Join(p.Roles, ", "), p.Carrier)
+		switch what := p.broken(); {
+		case p.Carrier != "up" && p.Carrier != "unknown":
+			say("port %s (%s) is %s%s", p.Name, strings.Join(p.Roles, ", "), p.Carrier, what)
+		case what != "":
+			say("port %s (%s) does not work%s", p.Name, strings.Join(p.Roles, ", "), what)
 		}
 	}
 	return all
@@ -351,7 +356,7 @@ func (i InstanceDocument) print(b *strings.Builder, now time.Time, zone *time.Lo
 }
 
 func (p PortDocument) remarks() string {
-	var all []string
+	all := p.TestimonyDocument.remarks()
 	for _, r := range []struct {
 		holds bool
 		text  string

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"standfast/hw/address"
-	"standfast/hw/ethtool"
 	"standfast/hw/port"
 	"standfast/hw/probe"
 	"standfast/hw/wire"
@@ -47,6 +46,8 @@ type twinPort struct {
 	wires    map[*twinWire]bool
 	probes   map[*twinProbe]bool
 	announce []claim // sent, in order
+	left     uint64  // frames that left it
+	stalled  bool    // none do
 }
 
 // claim is an announcement: who has the address, and whether it routes.
@@ -87,6 +88,7 @@ type twinHost struct {
 	posted    []string
 	statuses  []string
 	counted   int // readings of carrier counters
+	drivers   *fittings
 }
 
 type world struct {
@@ -103,6 +105,7 @@ func (w *world) host(name string) *twinHost {
 		world: w, name: name, raw: 1, ports: map[string]*twinPort{}, vips: map[object]address.VIP{},
 		permanent: map[object]bool{}, routes: map[address.Route]bool{}, watchers: map[chan port.Change]bool{},
 		gone: map[chan address.Gone]bool{}, signals: make(chan os.Signal, 1), files: fstest.MapFS{}, log: &lines{},
+		drivers: newFittings(),
 	}
 	w.hosts = append(w.hosts, h)
 	return h
@@ -131,7 +134,7 @@ func (h *twinHost) edges() edges {
 		rights: func() error { return nil },
 		launch: func(string) error { return nil },
 		alone:  func() bool { return !h.crowded },
-		files:  h.files, sockets: h, ports: (*twinPorts)(h), addresses: (*twinAddresses)(h), signals: h.signals,
+		files:  h.files, sockets: h, ports: (*twinPorts)(h), hardware: (*twinHardware)(h), addresses: (*twinAddresses)(h), signals: h.signals,
 	}
 }
 
@@ -289,6 +292,10 @@ func (c *twinWire) Send(src, dst netip.Addr, payload []byte) error {
 	c.port.host.world.mu.Lock()
 	defer c.port.host.world.mu.Unlock()
 	f := wire.Frame{MAC: c.port.state.MAC, Src: src, Dst: dst, TTL: 255, Payload: bytes.Clone(payload)}
+	if c.port.stalled {
+		return nil
+	}
+	c.port.left++
 	if !c.port.host.dead {
 		c.port.segment.sent = append(c.port.segment.sent, f)
 	}
@@ -365,6 +372,10 @@ func (p *twinPort) owns(a netip.Addr) bool {
 func (c *twinProbe) Ask(q probe.Question) error {
 	c.port.host.world.mu.Lock()
 	defer c.port.host.world.mu.Unlock()
+	if c.port.stalled {
+		return nil
+	}
+	c.port.left++
 	for _, o := range c.port.others() {
 		if q.To != [6]byte{} && q.To != o.state.MAC {
 			continue
@@ -506,10 +517,8 @@ func (c twinCounter) Read() (uint32, error) {
 
 func (twinCounter) Close() error { return nil }
 
-func (h *twinPorts) Identify(string) port.Identity            { return port.Identity{Driver: "twin"} }
 func (h *twinPorts) Neighbours(int) ([]port.Neighbour, error) { return nil, nil }
 func (h *twinPorts) Gateways(int) ([]netip.Addr, error)       { return nil, nil }
-func (h *twinPorts) Mode(int) (ethtool.Mode, error)           { return ethtool.Mode{SpeedMbit: 1000}, nil }
 func (h *twinPorts) Forwarding(string) bool                   { return !h.endpoint }
 
 // --- addresses

@@ -3,11 +3,9 @@ package service
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"standfast/hw/address"
-	"standfast/hw/ethtool"
 	"standfast/hw/port"
 	"standfast/hw/probe"
 	"standfast/hw/wire"
@@ -46,6 +44,7 @@ func (s *service) start(ctx context.Context, w watchers, k kernels, theirs forei
 		(&actor{box: s.mutations, kernel: k.mutation, now: s.edges.now, perform: mutator.perform, answer: s.answer(ctx), persistent: true, failed: map[node.Key]wish{}}).run,
 		(&actor{box: s.leases, kernel: k.lease, now: s.edges.now, perform: renewer.perform, answer: s.answer(ctx)}).run,
 		s.announcer, s.portReader, s.surveyor, s.carrierPoller, s.controlled,
+		s.examined, s.watchDevices,
 		func(ctx context.Context) { s.watchPorts(ctx, w.ports) },
 		func(ctx context.Context) { s.watchAddresses(ctx, w.addresses) },
 		func(ctx context.Context) { s.verifier(ctx, k.verification) },
@@ -276,6 +275,24 @@ func (s *service) verifier(ctx context.Context, k kernel) {
 	}
 }
 
+// examined has the ports' hardware examined, beside everything else.
+func (s *service) examined(ctx context.Context) {
+	s.examiner.publish = func(t testimony) { tell(ctx, s.testified, t) }
+	s.examiner.run(ctx)
+}
+
+// watchDevices hands on what the kernel says of devices. A kernel that says nothing leaves the slow survey.
+func (s *service) watchDevices(ctx context.Context) {
+	w, err := s.edges.hardware.Uevents()
+	if err != nil {
+		s.log.Debug("that a card is pulled out is noticed late: " + err.Error())
+		return
+	}
+	watch(ctx, s.log, w, s.edges.hardware.Uevents,
+		func(e port.Uevent) { tell(ctx, s.examiner.events, e) },
+		func() { tell(ctx, s.examiner.events, port.Uevent{Lost: true}) })
+}
+
 // surveyor finds out about ports what is not urgent.
 func (s *service) surveyor(ctx context.Context) {
 	for {
@@ -292,9 +309,8 @@ func (s *service) surveyor(ctx context.Context) {
 
 func (s *service) survey(name node.Port, index int) survey {
 	v := survey{
-		port:     name,
-		hardware: s.hardware(name, index),
-		router:   s.edges.ports.Forwarding(string(name)),
+		port:   name,
+		router: s.edges.ports.Forwarding(string(name)),
 	}
 	var err error
 	if v.gateways, err = s.edges.ports.Gateways(index); err != nil {
@@ -304,30 +320,6 @@ func (s *service) survey(name node.Port, index int) survey {
 		s.log.Debug("neighbours of " + string(name) + ": " + err.Error())
 	}
 	return v
-}
-
-func (s *service) hardware(name node.Port, index int) Hardware {
-	is := s.edges.ports.Identify(string(name))
-	h := Hardware{Driver: is.Driver, Bus: is.Bus}
-	mode, err := s.edges.ports.Mode(index)
-	switch {
-	case err == nil:
-		h.SpeedMbit = mode.SpeedMbit
-		if mode.Duplex != ethtool.DuplexUnknown {
-			h.Duplex = mode.Duplex.String()
-		}
-	case ethtool.IsDetached(err):
-		// Only while the interface itself is there: otherwise it was removed
-		// meanwhile, and whoever watches ports will say so.
-		h.Detached = s.exists(index)
-	}
-	return h
-}
-
-// exists reads the interfaces once more.
-func (s *service) exists(index int) bool {
-	states, err := s.edges.ports.Snapshot()
-	return err == nil && slices.ContainsFunc(states, func(p port.State) bool { return p.Index == index })
 }
 
 // carrierPoller reads the carrier counters of the ports that it was given last

@@ -79,6 +79,7 @@ type Signals struct {
 // Sensor reads the signals of one port. It outlives the port: what it says then is whether the device is
 // still there. Its methods may be called by one goroutine at a time each.
 type Sensor struct {
+	root     string // without symbolic links
 	dir      string // of the port's class entry
 	index    int
 	device   string   // the directory of the device; empty for a port without hardware
@@ -101,6 +102,9 @@ func OpenSensor(root string, of State) (*Sensor, error) {
 	hardware, err := filepath.EvalSymlinks(filepath.Join(dir, "device"))
 	if err != nil {
 		return s, nil // no hardware
+	}
+	if s.root, err = filepath.EvalSymlinks(root); err != nil {
+		return nil, fmt.Errorf("no sensor of %s: %w", of.Name, err)
 	}
 	chain := pciChain(root, hardware)
 	s.device = hardware
@@ -131,8 +135,8 @@ func classDirOf(root, name string, want device, addressed bool) (string, error) 
 // Identity is which piece of hardware the port was when the sensor was opened.
 func (s *Sensor) Identity() Identity { return s.identity }
 
-// Path is the device's directory, as kernel events name it below /sys; empty without hardware.
-func (s *Sensor) Path() string { return s.device }
+// Concerned says that an event is about the port's device, or about what that is plugged into.
+func (s *Sensor) Concerned(e Uevent) bool { return s.device != "" && e.concerns(s.root, s.device) }
 
 // Read reads every signal but the bus. It takes none of the kernel's locks and waits for no hardware,
 // except that some drivers fetch the counters of what was sent from their card.

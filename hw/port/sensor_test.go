@@ -82,8 +82,12 @@ func TestSensorIdentity(t *testing.T) {
 		{"mlx5-dual.constructed", "ens2f1", Identity{Driver: "mlx5_core", Bus: "0000:81:00.1", Card: "0000:81:00"}},
 		{"mlx5-dual.constructed", "ens2f0v0", Identity{Driver: "mlx5_core", Bus: "0000:81:00.2", Card: "0000:81:00", VirtualFunction: true}},
 	} {
-		if diff := cmp.Diff(c.want, unpack(t, c.tree).sensor(c.port).Identity()); diff != "" {
+		s := unpack(t, c.tree).sensor(c.port)
+		if diff := cmp.Diff(c.want, s.Identity()); diff != "" {
 			t.Errorf("%s %s (-want +got):\n%s", c.tree, c.port, diff)
+		}
+		if got, want := s.Concerned(Uevent{Path: "/devices/pci0000:00"}), c.want.Bus != ""; got != want {
+			t.Errorf("%s %s: concerned by what happens to the whole bus is %v, want %v", c.tree, c.port, got, want)
 		}
 	}
 }
@@ -212,7 +216,7 @@ func TestSensorOfKernel(t *testing.T) {
 		if diff := cmp.Diff(want, v); diff != "" || !v.Sent.Known || !v.Losses.Known || v.Testing == Yes {
 			return fmt.Errorf("signals %+v (-want +got):\n%s", v, diff)
 		}
-		if s.Answers() != Unknown || s.Path() != "" || s.Identity() != (Identity{}) {
+		if s.Answers() != Unknown || s.Concerned(Uevent{Path: "/devices"}) || s.Identity() != (Identity{}) {
 			return fmt.Errorf("a tap has hardware: %+v", s)
 		}
 		return nil

@@ -43,9 +43,9 @@ type Uevent struct {
 	Recovery Recovery
 }
 
-// Concerns says that the event is about a device, or about something that it hangs beneath, given the
+// concerns says that the event is about a device, or about something that it hangs beneath, given the
 // directory of the device with the root before it.
-func (e Uevent) Concerns(root, device string) bool {
+func (e Uevent) concerns(root, device string) bool {
 	path, ok := strings.CutPrefix(device, root)
 	if !ok || e.Path == "" {
 		return false

@@ -70,11 +70,11 @@ func TestUeventConcerns(t *testing.T) {
 		"/devices/pci0000:00/0000:00:1c.0/0000:03:00.1/net/p4p2": false,
 		"": false,
 	} {
-		if got := (Uevent{Path: path}).Concerns("/sys", device); got != want {
+		if got := (Uevent{Path: path}).concerns("/sys", device); got != want {
 			t.Errorf("%s: got %v, want %v", path, got, want)
 		}
 	}
-	if (Uevent{Path: "/devices"}).Concerns("/elsewhere", device) {
+	if (Uevent{Path: "/devices"}).concerns("/elsewhere", device) {
 		t.Error("a device that is not below the root was concerned")
 	}
 }
@@ -137,7 +137,7 @@ func FuzzUevent(f *testing.F) {
 		if e.Recovery > RecoveryFailed {
 			t.Errorf("%q: recovery %d", b, e.Recovery)
 		}
-		if wanted && !e.Concerns("/sys", "/sys"+e.Path) {
+		if wanted && !e.concerns("/sys", "/sys"+e.Path) {
 			t.Errorf("%q does not concern its own device", b)
 		}
 	})

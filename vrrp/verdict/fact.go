@@ -30,6 +30,7 @@ const (
 	FactPowerExceeded     // the module wants more power than the port gives (…_POWER_BUDGET_EXCEEDED)
 	FactOverheated        // too hot (…_OVERHEAT)
 	FactClockLost         // the port lost its own reference clock (…_BSI_SERDES_REFERENCE_CLOCK_LOST)
+	FactRefused           // the port or the board's controller forbids the link (…_OTP_SPEED_VIOLATION, …_BMC_REQUEST_DOWN)
 
 	// The partner's port has power.
 	FactRemoteFault      // the partner says that it does not hear us (…_LT_REMOTE_FAULT)
@@ -90,6 +91,7 @@ var facts = [numFacts]factRow{
 	FactPowerExceeded:     {"power-exceeded", ProvesLocal, false, "the module wants more power than the port gives"},
 	FactOverheated:        {"overheated", ProvesLocal, false, "overheated"},
 	FactClockLost:         {"clock-lost", ProvesLocal, false, "the port has lost its reference clock"},
+	FactRefused:           {"refused", ProvesLocal, false, "the port or the board's controller forbids the link"},
 
 	FactRemoteFault:      {"remote-fault", ProvesPowered, false, "the partner has power and does not hear this port"},
 	FactPartnerSpeaks:    {"partner-speaks", ProvesPowered, false, "the partner negotiates and the link does not come up"},

@@ -1,0 +1,492 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"standfast/hw/port"
+	"standfast/vrrp/node"
+	"standfast/vrrp/verdict"
+)
+
+// When ports are examined: at once when something happened to one of them, again when the kernel
+// has told what it held back, and once more when whatever flapped has settled; and all the time, slowly.
+const (
+	examineAgain  = 1100 * time.Millisecond
+	examineLast   = 3 * time.Second
+	examinePause  = 100 * time.Millisecond // between two examinations at once: a carrier may flap a hundred times a second
+	linkEvery     = 5 * time.Second        // a device that was detached is noticed by nothing else
+	modeEvery     = 15 * time.Second
+	busEvery      = 15 * time.Second
+	moduleEvery   = 5 * time.Minute // it keeps others from the kernel's configuration lock for tens of milliseconds
+	sentEvery     = 2 * time.Second
+	brokenEvery   = time.Second     // of ports that are: they may be back
+	overdue       = 2 * time.Second // after that a question is given up, and that is told
+	givenUpAtOnce = 4               // questions of one lane; each holds a thread of this process
+)
+
+// outlook is what an examiner is told by the loop.
+type outlook struct {
+	all   []port.State                // every interface of the host
+	used  map[node.Port]bool          // those of the configuration
+	sent  map[node.Port]uint64        // adverts and questions handed to them, so far
+	heard map[node.Port]time.Duration // when an advert last came
+	alarm uint64                      // moves when something happened to a port
+}
+
+// kind is a question to the kernel about one port.
+type kind uint8
+
+const (
+	askSignals kind = iota
+	askSent
+	askBus
+	askLink
+	askMode
+	askMII
+	askFirmware
+	askModule
+	numKinds
+)
+
+// String is a word for status.
+func (k kind) String() string {
+	return [numKinds]string{"signals", "counters", "bus", "link", "mode", "phy", "driver", "module"}[k]
+}
+
+// lane is a queue of questions of which one is asked at a time, because they wait for the same lock anyway: that of
+// nothing, that of the PCI bus, and that of the kernel's network configuration.
+type lane struct {
+	waiting []question
+	asking  question
+	busy    bool
+	since   time.Duration
+}
+
+type question struct {
+	of   *record
+	kind kind
+}
+
+// said is the answer to a question: what it does to the record.
+type said struct {
+	question
+	apply func(r *record)
+}
+
+// examiner reads what ports and their hardware say. Whatever may wait in the kernel is asked by a goroutine
+// that may be given up, so a driver that hangs keeps nobody waiting: that it hangs is told.
+type examiner struct {
+	edge    hardwareEdge
+	now     func() time.Duration
+	log     *slog.Logger
+	publish func(testimony)
+
+	looks   latest[outlook]
+	events  chan port.Uevent
+	replies chan said
+
+	records map[string]*record // by name, those that are gone included
+	look    outlook
+	lanes   [3]lane
+	given   map[question]time.Duration // up, since when they were asked
+	follow  []time.Duration            // when to examine again, three times after an alarm
+	urgent  time.Duration              // when ports were last examined at once
+	told    testimony
+}
+
+func newExaminer(edge hardwareEdge, now func() time.Duration, log *slog.Logger) *examiner {
+	return &examiner{
+		edge: edge, now: now, log: log,
+		looks: newLatest[outlook](), events: make(chan port.Uevent), replies: make(chan said),
+		records: map[string]*record{}, given: map[question]time.Duration{},
+		urgent: -examinePause,
+	}
+}
+
+func (e *examiner) run(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case look := <-e.looks:
+			e.takeOutlook(look)
+		case v := <-e.events:
+			e.takeEvent(v)
+		case a := <-e.replies:
+			e.takeReply(a)
+		case <-timer.C:
+		}
+		e.followUp()
+		e.ask(ctx)
+		e.tell()
+		timer.Reset(e.wait())
+	}
+}
+
+// wait is how long there is nothing to do.
+func (e *examiner) wait() time.Duration {
+	wait := time.Minute
+	now := e.now()
+	for _, at := range e.follow {
+		wait = min(wait, at-now)
+	}
+	for i := range e.lanes {
+		if e.lanes[i].busy && e.givenUp(i) < givenUpAtOnce {
+			wait = min(wait, e.lanes[i].since+overdue-now)
+		}
+	}
+	return max(wait, time.Millisecond)
+}
+
+// takeOutlook follows the interfaces of the host and has surveyed what is due.
+func (e *examiner) takeOutlook(look outlook) {
+	now := e.now()
+	alarmed := look.alarm != e.look.alarm
+	e.look = look
+	listed := map[string]bool{}
+	for _, s := range look.all {
+		listed[s.Name] = true
+		r := e.records[s.Name]
+		if r == nil || r.state.Index != s.Index {
+			r = e.open(s, now)
+		}
+		r.see(s, now)
+	}
+	indexes := map[int]string{}
+	for _, s := range look.all {
+		indexes[s.Index] = s.Name
+	}
+	for name, r := range e.records {
+		if to, ok := indexes[r.state.Index]; ok && to != name { // renamed
+			delete(e.records, name)
+			continue
+		}
+		on := node.Port(name)
+		if !listed[name] {
+			if !look.used[on] && r.identity.Card == "" {
+				delete(e.records, name)
+				continue
+			}
+			s := r.state
+			s.Present = false
+			r.see(s, now)
+		}
+		r.used, r.sent.handed, r.heard = look.used[on], look.sent[on], look.heard[on]
+	}
+	if alarmed {
+		e.alarm()
+	}
+	e.survey()
+}
+
+// open begins the record of an interface.
+func (e *examiner) open(s port.State, now time.Duration) *record {
+	r := &record{state: s, since: now, asked: map[kind]time.Duration{}}
+	sensor, err := e.edge.Sensor(s)
+	if err != nil {
+		e.log.Debug("the hardware of " + s.Name + " is not known: " + err.Error())
+	} else {
+		r.sensor, r.identity = sensor, sensor.Identity()
+	}
+	e.records[s.Name] = r
+	return r
+}
+
+// takeEvent follows what the kernel says of devices.
+func (e *examiner) takeEvent(v port.Uevent) {
+	concerned := v.Lost
+	for _, r := range e.records {
+		if r.sensor == nil || !r.sensor.Concerned(v) {
+			continue
+		}
+		concerned = true
+		if v.Recovery != port.RecoveryNone {
+			r.takeRecovery(e.now(), v.Recovery)
+		}
+		if v.Action == "bind" {
+			r.recovery = port.RecoveryNone
+		}
+	}
+	if concerned {
+		e.alarm()
+	}
+}
+
+// alarm has every port examined now, or as soon as the last time is long enough ago, and again later.
+func (e *examiner) alarm() {
+	now := e.now()
+	e.follow = []time.Duration{max(now, e.urgent+examinePause), now + examineAgain, now + examineLast}
+}
+
+// followUp examines when it is time. What takes long waits for the second time: a takeover
+// that begins now needs the kernel's configuration lock.
+func (e *examiner) followUp() {
+	now := e.now()
+	for len(e.follow) > 0 && e.follow[0] <= now {
+		first := len(e.follow) == 3
+		e.follow = e.follow[1:]
+		e.urgent = now
+		for _, r := range e.used() {
+			e.enqueue(r, askSignals, askBus)
+			if !first || r.state.Carrier != port.CarrierUp {
+				e.enqueue(r, askLink, askMode)
+			}
+			if r.dark() && r.hasMII() {
+				e.enqueue(r, askMII)
+			}
+			if !first && r.dark() {
+				e.enqueue(r, askModule)
+			}
+		}
+	}
+}
+
+// hasMII says that what the driver gives for the registers of its PHY was read from it.
+func (r *record) hasMII() bool {
+	row, ok := LookUpDriver(r.identity.Driver)
+	return ok && row.Signals[SignalMII.String()] != "no"
+}
+
+// survey asks what is due.
+func (e *examiner) survey() {
+	now := e.now()
+	for _, r := range e.used() {
+		link, bus := linkEvery, busEvery
+		if r.detached || r.silences > 0 || r.recovery != port.RecoveryNone || r.signals.v.Bound == port.No {
+			link, bus = brokenEvery, brokenEvery
+		}
+		e.every(r, link, askSignals, askLink)
+		e.every(r, bus, askBus)
+		e.every(r, modeEvery, askMode)
+		e.every(r, moduleEvery, askModule)
+		if r.firmware == "" {
+			e.every(r, moduleEvery, askFirmware)
+		}
+		if now-r.sent.asked >= sentEvery && r.sent.handed != r.sent.before {
+			e.enqueue(r, askSent)
+		}
+	}
+}
+
+// every asks what was not asked for so long.
+func (e *examiner) every(r *record, d time.Duration, kinds ...kind) {
+	for _, k := range kinds {
+		if at, ok := r.asked[k]; !ok || e.now()-at >= d {
+			e.enqueue(r, k)
+		}
+	}
+}
+
+// used are the ports of the configuration in a fixed order, those that are gone included.
+func (e *examiner) used() []*record {
+	var all []*record
+	for _, name := range slices.Sorted(maps.Keys(e.records)) {
+		if r := e.records[name]; r.used {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// enqueue has a question asked, unless it waits already or nobody could answer it.
+func (e *examiner) enqueue(r *record, kinds ...kind) {
+	for _, k := range kinds {
+		q := question{of: r, kind: k}
+		l := &e.lanes[k.lane()]
+		if !r.answers(k) || slices.Contains(l.waiting, q) || l.busy && l.asking == q {
+			continue
+		}
+		if _, stuck := e.given[q]; !stuck {
+			l.waiting = append(l.waiting, q)
+			r.asked[k] = e.now()
+		}
+	}
+}
+
+// answers says that there is somebody to ask.
+func (r *record) answers(k kind) bool {
+	if k.lane() == driverLane {
+		return r.state.Present
+	}
+	return r.sensor != nil
+}
+
+const (
+	sysfsLane = iota
+	busLane
+	driverLane
+)
+
+func (k kind) lane() int {
+	switch k {
+	case askSignals, askSent:
+		return sysfsLane
+	case askBus:
+		return busLane
+	default:
+		return driverLane
+	}
+}
+
+// ask has the next question of each lane asked, and gives up those that are overdue.
+func (e *examiner) ask(ctx context.Context) {
+	now := e.now()
+	for i := range e.lanes {
+		l := &e.lanes[i]
+		if l.busy && now-l.since >= overdue && e.givenUp(i) < givenUpAtOnce {
+			e.given[l.asking] = l.since
+			l.busy = false
+			e.log.Debug("the kernel does not answer: " + l.asking.kind.String() + " of " + l.asking.of.state.Name)
+		}
+		if l.busy || len(l.waiting) == 0 {
+			continue
+		}
+		q := l.waiting[0]
+		l.waiting = l.waiting[1:]
+		l.asking, l.busy, l.since = q, true, now
+		put := e.question(q)
+		go func() { tell(ctx, e.replies, said{q, put()}) }()
+	}
+}
+
+// givenUp counts the questions of a lane that were never answered.
+func (e *examiner) givenUp(lane int) int {
+	n := 0
+	for q := range e.given {
+		if q.kind.lane() == lane {
+			n++
+		}
+	}
+	return n
+}
+
+// question is what a goroutine of its own does: it asks the kernel, and returns what the answer changes. It
+// reads nothing that changes meanwhile.
+func (e *examiner) question(q question) func() func(*record) {
+	at, sensor, edge := e.now(), q.of.sensor, e.edge
+	index, handed := q.of.state.Index, q.of.sent.handed
+	switch q.kind {
+	case askSignals:
+		return func() func(*record) {
+			v := sensor.Read()
+			return func(r *record) { r.takeSignals(at, v) }
+		}
+	case askSent:
+		return func() func(*record) {
+			v := sensor.ReadSent()
+			return func(r *record) { r.sent.take(at, handed, v) }
+		}
+	case askBus:
+		return func() func(*record) {
+			v := sensor.Answers()
+			return func(r *record) { r.takeBus(v) }
+		}
+	case askLink:
+		return func() func(*record) {
+			v, err := edge.Link(index)
+			return func(r *record) { r.takeLink(at, v, err) }
+		}
+	case askMode:
+		return func() func(*record) {
+			v, err := edge.Mode(index)
+			return func(r *record) { r.takeMode(at, v, err) }
+		}
+	case askMII:
+		return func() func(*record) {
+			v, err := edge.MII(index)
+			return func(r *record) { r.takeMII(at, v, err) }
+		}
+	case askFirmware:
+		return func() func(*record) {
+			v, err := edge.Driver(index)
+			return func(r *record) { r.takeDriver(v, err) }
+		}
+	default:
+		return func() func(*record) {
+			v, err := edge.Module(index)
+			return func(r *record) { r.takeModule(at, v, err) }
+		}
+	}
+}
+
+// takeReply works in an answer, in time or not.
+func (e *examiner) takeReply(a said) {
+	l := &e.lanes[a.kind.lane()]
+	if l.busy && l.asking == a.question {
+		l.busy = false
+	}
+	delete(e.given, a.question)
+	a.apply(a.of)
+}
+
+// tell publishes what is known of the ports of the configuration, if it changed.
+func (e *examiner) tell() {
+	t := e.testimony()
+	if e.told == nil || !reflect.DeepEqual(t, e.told) {
+		e.told = t
+		e.publish(t)
+	}
+}
+
+func (e *examiner) testimony() testimony {
+	now := e.now()
+	all := map[*record]verdict.Facts{}
+	for _, r := range e.records {
+		r.forgive(now)
+		all[r] = r.reading(now, e.alone(r)).facts()
+	}
+	t := testimony{}
+	for _, r := range e.used() {
+		siblings := e.card(r)
+		f := finding{index: r.state.Index, facts: all[r], hardware: r.describe()}
+		f.culprit = r.culprit(f.facts, siblings, func(o *record) verdict.Facts { return all[o] })
+		for _, o := range siblings {
+			if o != r {
+				f.hardware.Siblings = append(f.hardware.Siblings, node.Port(o.state.Name))
+			}
+		}
+		f.hardware.Unanswered = e.unanswered(r)
+		t[node.Port(r.state.Name)] = f
+	}
+	return t
+}
+
+// card are the ports of one card, in order; of a port without hardware itself alone.
+func (e *examiner) card(r *record) []*record {
+	if r.identity.Card == "" {
+		return []*record{r}
+	}
+	var all []*record
+	for _, name := range slices.Sorted(maps.Keys(e.records)) {
+		if o := e.records[name]; o.identity.Card == r.identity.Card {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// alone says that no port of the card is there.
+func (e *examiner) alone(r *record) bool {
+	return r.identity.Card != "" && !slices.ContainsFunc(e.card(r), func(o *record) bool { return o.state.Present })
+}
+
+// unanswered are the questions about a port that were given up.
+func (e *examiner) unanswered(r *record) map[string]time.Duration {
+	var all map[string]time.Duration
+	for q, since := range e.given {
+		if q.of == r {
+			if all == nil {
+				all = map[string]time.Duration{}
+			}
+			all[q.kind.String()] = since
+		}
+	}
+	return all
+}
