@@ -47,6 +47,8 @@ type routeLine struct {
 	route address.Route
 }
 
+func (w watched) same(o watched) bool { return w.off == o.off && slices.Equal(w.paths, o.paths) }
+
 // ConfigError is a configuration that cannot be run, with everything that is
 // wrong with it. A caller that meets it exits with status 2.
 type ConfigError struct {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"net/netip"
@@ -130,21 +131,26 @@ type addressEdge interface {
 type edges struct {
 	now       func() time.Duration
 	rights    func() error
-	launch    func(runtimeDir string) error // the script helper, unless one is there
+	launch    func(runtimeDir string) error // the helpers, unless they are there
 	alone     func() bool                   // no other standfast is in this network namespace
 	files     fs.FS                         // rooted at /
 	sockets   socketEdge
 	ports     portEdge
 	hardware  hardwareEdge
 	addresses addressEdge
+	storage   storageEdge
+	helpers   func(ctx context.Context, e *launcherEnd) // keeps the connection to the launcher until ctx ends
+	fence     func() (fencer, error)                    // opens what resets the host
 	signals   <-chan os.Signal
 }
 
 // hostEdges are the edges of the host that the process runs on.
-func hostEdges(signals <-chan os.Signal) edges {
+func hostEdges(signals <-chan os.Signal, runtimeDir string) edges {
 	return edges{
-		now: clock.Now, rights: rights, launch: launchHelper, alone: alone, files: os.DirFS("/"),
+		now: clock.Now, rights: rights, launch: launch, alone: alone, files: os.DirFS("/"),
 		sockets: hostSockets{}, ports: hostPorts{}, hardware: openHardware(), addresses: hostAddresses{},
+		storage: hostStorage{runtimeDir}, fence: openFence,
+		helpers: func(ctx context.Context, e *launcherEnd) { e.run(ctx, runtimeDir) },
 		signals: signals,
 	}
 }
@@ -213,15 +219,8 @@ func missing(capabilities []string) error {
 		strings.Join(capabilities, " and "), fs.ErrPermission)
 }
 
-// launchHelper starts this program again as the script helper, unless a unit
-// provides one.
-func launchHelper(runtimeDir string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("cannot start the script helper: %w", err)
-	}
-	return launchScripts(self, runtimeDir)
-}
+// launch starts this program again as what helps it, unless units provide that.
+func launch(runtimeDir string) error { return launchHelpers(selfProgram, runtimeDir) }
 
 // alone claims the network namespace for as long as this process lives; names
 // of abstract sockets belong to one. Addresses and routes carry only our number,

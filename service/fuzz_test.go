@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"standfast/configfs"
+	"standfast/hw/clock"
 	"standfast/vrrp"
 	"standfast/vrrp/node"
 )
@@ -112,12 +113,12 @@ func FuzzScriptOutcomes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, says []byte, piece uint8) {
 		outcomes := map[uint64]int{}
 		lines := 0
-		s := newScripts("", func(o scriptOutcome) { outcomes[o.ID]++ }, func(string) { lines++ })
+		s := newScripts("", clock.Now, func(o scriptOutcome) { outcomes[o.ID]++ }, func(string) { lines++ })
 		for range 3 {
 			s.Post("VI_0", []string{"x"})
 			s.take()
 		}
-		s.away = true
+		s.attend(false)
 		s.listen(say(says, piece), make(chan struct{}, 1))
 		for id, n := range outcomes {
 			if id < 1 || id > 3 || n != 1 {

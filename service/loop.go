@@ -100,6 +100,10 @@ type service struct {
 	signals   <-chan os.Signal
 	control   net.Listener // nil: nobody is answered
 
+	storage  *storage
+	launcher *launcherEnd
+	armed    armed // resets the host
+
 	mutations *mailbox
 	leases    *mailbox
 	jobs      chan []announcement
@@ -177,6 +181,8 @@ func (s *service) loop(ctx context.Context) error {
 			s.takeGone(g)
 		case v := <-s.verified:
 			s.takeVerified(v)
+		case r := <-s.storage.news:
+			s.step(r)
 		case l := <-s.loaded:
 			s.takeLoaded(l)
 		case reply := <-s.queries:

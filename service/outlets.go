@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+
+	"standfast/hw/clock"
 )
 
 // outlets are where the service speaks to people and their programs. None of
@@ -31,6 +33,7 @@ type supervisor interface {
 type scriptPoster interface {
 	Post(queue string, argv []string)
 	Drops() uint64 // scripts that nobody took
+	Report() scriptReport
 }
 
 // dropper forgets what nobody takes, and counts it.
@@ -46,7 +49,7 @@ func openOutlets(o Options, w io.Writer) (out outlets, end func()) {
 	written := newJournal(w, o.Level, journalLines)
 	log := written.Logger()
 	supervisor := newSupervisor(log)
-	scripts := newScripts(filepath.Join(o.RuntimeDir, scriptSocket), scriptTeller(log), func(line string) { log.Warn(line) })
+	scripts := newScripts(filepath.Join(o.RuntimeDir, HelperScripts.socket()), clock.Now, scriptTeller(log), func(line string) { log.Warn(line) })
 	out = outlets{log: log, supervisor: supervisor, scripts: scripts, lines: written}
 	endJournal := background(written.Run)
 	endSpeaking := background(supervisor.Run, scripts.Run)

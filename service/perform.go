@@ -54,6 +54,8 @@ func (s *service) perform(a node.Action) {
 		s.transition(a)
 	case node.GroupTransition:
 		s.groupTransition(a)
+	case node.Fence:
+		s.fence(a)
 	case node.Note:
 		s.note(a)
 	}

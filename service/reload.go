@@ -13,6 +13,7 @@ import (
 type loaded struct {
 	plan       plan
 	complaints configfs.Diagnostics
+	armed      armed
 	err        error
 }
 
@@ -29,9 +30,14 @@ func (s *service) startReload() {
 	s.log.Info("Reloading " + s.options.File)
 	s.out.supervisor.Reloading()
 	s.loading = true
+	before := s.armed
 	s.workers.Go(func() {
-		p, complaints, err := load(s.edges.files, s.options.File)
-		s.loaded <- loaded{plan: p, complaints: complaints, err: err}
+		l := loaded{armed: before}
+		l.plan, l.complaints, l.err = load(s.edges.files, s.options.File)
+		if l.err == nil {
+			l.armed = arm(l.plan, before, s.edges.fence)
+		}
+		s.loaded <- l
 	})
 }
 
@@ -54,8 +60,12 @@ func (s *service) takeLoaded(l loaded) {
 		return
 	}
 	before, asked := s.plan, s.serial
+	s.setArmed(l.armed)
 	s.plan = l.plan.withTables(before)
 	s.follow()
+	if !l.plan.watch.same(before.watch) {
+		s.storage.wanted.put(l.plan.watch)
+	}
 	s.step(node.Reload{Config: l.plan.node})
 	s.plan = l.plan
 	s.applyChanges(before, asked)

@@ -1,19 +1,16 @@
 package service
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,24 +20,35 @@ import (
 // scriptProcess is a script that runs, in a process group of its own.
 type scriptProcess struct {
 	cmd     *exec.Cmd
+	started chan error    // whether it was started
+	claimed atomic.Bool   // by who comes first: whoever starts it, or whoever does not wait for that any longer
 	exited  chan struct{} // closed when it has ended; it is not reaped yet, so its number is still its own
 	release chan struct{} // to be closed when nobody signals the group any more
 	reaped  chan error    // how it ended
 }
 
-// run runs a script to its end, or ends it.
-func (s *scriptServer) run(argv []string) (scriptResult, string) {
+// run runs a script to its end, or ends it. What can neither be started nor
+// ended hangs in the kernel; until it no longer does, nothing else of its queue is
+// run, lest the queue leaves one process after the other behind.
+func (s *scriptServer) run(queue string, argv []string) (scriptResult, string) {
 	select {
 	case <-s.kill:
 		return scriptNotRun, errHelperEnds.Error()
 	default:
 	}
-	p, err := startScript(argv)
+	if p := s.hangs(queue); p != nil {
+		return scriptNotRun, fmt.Sprintf("an earlier one, %s, still hangs in the kernel, likely on a disk", p.cmd.Path)
+	}
+	p, err := s.startScript(argv)
 	if errors.Is(err, unix.ENOEXEC) {
 		// No #! line: the shell's, as execvp(3) has it.
-		p, err = startScript(slices.Concat([]string{"/bin/sh", p.cmd.Path}, argv[1:]))
+		p, err = s.startScript(slices.Concat([]string{"/bin/sh", p.cmd.Path}, argv[1:]))
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errStartHangs):
+		s.hang(queue, p)
+		return scriptNotRun, fmt.Sprintf("it could not be started within %v: it cannot be read, likely because a disk hangs", s.start)
+	case err != nil:
 		return scriptNotRun, whyNotRun(argv[0], err)
 	}
 	why := fmt.Sprintf("it ran longer than %v", s.timeout)
@@ -63,7 +71,32 @@ func (s *scriptServer) run(argv []string) (scriptResult, string) {
 		}
 	}
 	close(p.release)
+	s.hang(queue, p)
 	return scriptEnded, why + ", but is still there: it hangs in the kernel, likely on a disk"
+}
+
+// hang remembers what hangs.
+func (s *scriptServer) hang(queue string, p *scriptProcess) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hanging[queue] = p
+}
+
+// hangs is what of the queue still hangs.
+func (s *scriptServer) hangs(queue string) *scriptProcess {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.hanging[queue]
+	if p == nil {
+		return nil
+	}
+	select {
+	case <-p.exited:
+		delete(s.hanging, queue)
+		return nil
+	default:
+		return p
+	}
 }
 
 // reap says how a script that has exited ended.
@@ -76,28 +109,48 @@ func (p *scriptProcess) signal(sig unix.Signal) {
 	_ = unix.Kill(-p.cmd.Process.Pid, sig) // fails only where nobody is left
 }
 
-// startScript starts argv. What it starts keeps one thread until it ends: the
-// kernel sends the parent-death signal when the thread that forked dies.
-func startScript(argv []string) (*scriptProcess, error) {
+// errStartHangs is a program that the kernel has not begun to run in time.
+var errStartHangs = errors.New("the start hangs")
+
+// startScript starts argv. With errStartHangs it may still be started later; then
+// it is ended at once, since its moment has passed.
+func (s *scriptServer) startScript(argv []string) (*scriptProcess, error) {
 	p := &scriptProcess{
-		cmd:    scriptCommand(argv),
+		cmd: scriptCommand(argv), started: make(chan error, 1),
 		exited: make(chan struct{}), release: make(chan struct{}), reaped: make(chan error, 1),
 	}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := p.cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		awaitExit(p.cmd.Process.Pid)
+	go p.live(func() error { return s.forks.start(p.cmd.Start) })
+	select {
+	case err := <-p.started:
+		return p, err
+	case <-time.After(s.start):
+	}
+	if p.claimed.CompareAndSwap(false, true) {
+		return p, errStartHangs
+	}
+	return p, <-p.started
+}
+
+// live is a script from its start to its end. It keeps one thread: the
+// kernel sends the parent-death signal when the thread that forked dies.
+func (p *scriptProcess) live(start func() error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := start()
+	wanted := p.claimed.CompareAndSwap(false, true)
+	p.started <- err
+	if err != nil {
 		close(p.exited)
-		<-p.release
-		p.reaped <- p.cmd.Wait()
-	}()
-	return p, <-started
+		return
+	}
+	if !wanted {
+		p.signal(unix.SIGKILL)
+		close(p.release)
+	}
+	awaitExit(p.cmd.Process.Pid)
+	close(p.exited)
+	<-p.release
+	p.reaped <- p.cmd.Wait()
 }
 
 // awaitExit waits for a child without reaping it.
@@ -177,70 +230,4 @@ func whyNotRun(script string, err error) string {
 		return "it may not be executed; chmod +x it, and see that its file system is not mounted noexec"
 	}
 	return err.Error()
-}
-
-const (
-	// scriptLinger is how long a launched helper outlives its service.
-	scriptLinger = 5 * time.Second
-	// scriptLaunchTime is how long a launched helper may take to answer.
-	scriptLaunchTime = 5 * time.Second
-	// scriptAnswerTime is how long one that runs may take.
-	scriptAnswerTime = 2 * time.Second
-)
-
-// launchScripts sees to it that a helper answers in the runtime directory:
-// where none does, it starts `self helper scripts`, in a session of its own. The
-// service calls it before READY and never afterwards, since it forks.
-func launchScripts(self, dir string) error {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return fmt.Errorf("cannot start the script helper: %w", err)
-	}
-	sealDescriptors()
-	path := filepath.Join(dir, scriptSocket)
-	if scriptsAnswer(path) == nil {
-		return nil
-	}
-	cmd := exec.Command(self, "helper", "scripts", "--runtime-dir", dir, "--linger", scriptLinger.String())
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("cannot start the script helper: %w", err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	patience := time.After(scriptLaunchTime)
-	for {
-		if scriptsAnswer(path) == nil {
-			return nil
-		}
-		select {
-		case err := <-ended:
-			return fmt.Errorf("the script helper ended at once: %v; run %q by hand to see why", err, cmd)
-		case <-patience:
-			_ = cmd.Process.Kill()
-			return fmt.Errorf("the script helper does not answer on %s: %w", path, context.DeadlineExceeded)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
-
-// scriptsAnswer waits for a helper's greeting.
-func scriptsAnswer(path string) error {
-	conn, err := net.Dial("unix", path)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if err := conn.SetReadDeadline(time.Now().Add(scriptAnswerTime)); err != nil {
-		return err
-	}
-	var greeting scriptOutcome
-	if err := json.NewDecoder(conn).Decode(&greeting); err != nil {
-		return err
-	}
-	if !greeting.Ready {
-		return errHelperGone
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -20,9 +21,6 @@ import (
 // a line: the helper greets, then jobs go one way and outcomes the other.
 
 const (
-	// scriptSocket is the helper's socket in the runtime directory.
-	scriptSocket = "scripts.sock"
-
 	// scriptRing is how many jobs wait for a helper that does not take them.
 	scriptRing = 256
 
@@ -91,7 +89,7 @@ type scriptOutlet struct {
 	tell func(scriptOutcome) // called by Post and by Run; must not block
 	log  func(string)        // called by Run
 	wake chan struct{}
-	away bool // the helper is not there, and the log says so; Run's and listen's
+	now  func() time.Duration
 
 	posted atomic.Uint64
 
@@ -99,10 +97,59 @@ type scriptOutlet struct {
 	ring  []scriptJob          // posted and not sent, oldest first
 	sent  map[uint64]scriptJob // sent, without an outcome yet
 	drops uint64
+	there presence
+	// trouble is what of each queue could not be run, until something of it can.
+	trouble map[string]scriptOutcome
 }
 
-func newScripts(path string, tell func(scriptOutcome), log func(string)) *scriptOutlet {
-	return &scriptOutlet{path: path, tell: tell, log: log, wake: make(chan struct{}, 1), sent: map[uint64]scriptJob{}}
+// scriptReport is what is known of the script helper and its work.
+type scriptReport struct {
+	presence
+	Waiting int
+	Trouble []string
+}
+
+func newScripts(path string, now func() time.Duration, tell func(scriptOutcome), log func(string)) *scriptOutlet {
+	return &scriptOutlet{
+		path: path, now: now, tell: tell, log: log, wake: make(chan struct{}, 1),
+		sent: map[uint64]scriptJob{}, trouble: map[string]scriptOutcome{},
+	}
+}
+
+// Report is a copy of what is known.
+func (s *scriptOutlet) Report() scriptReport {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := scriptReport{presence: s.there, Waiting: len(s.ring)}
+	for _, queue := range slices.Sorted(maps.Keys(s.trouble)) {
+		r.Trouble = append(r.Trouble, s.trouble[queue].String())
+	}
+	return r
+}
+
+// attend notes whether the helper is there, and says whether that is news.
+func (s *scriptOutlet) attend(there bool) (before presence, news bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before = s.there
+	if before.Known && before.There == there {
+		return before, false
+	}
+	s.there = presence{Known: true, There: there, Since: s.now()}
+	return before, true
+}
+
+// learn remembers what of a queue could not be run.
+func (s *scriptOutlet) learn(queue string, o scriptOutcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch o.Result {
+	case scriptNotRun, scriptEnded:
+		s.trouble[queue] = o
+	case scriptSucceeded, scriptFailed:
+		delete(s.trouble, queue)
+	case scriptSuperseded, scriptDropped, scriptUnknown:
+	}
 }
 
 // Post asks for a script and never waits for anybody. When too many wait, the
@@ -171,9 +218,8 @@ func (s *scriptOutlet) Run(ctx context.Context) {
 		if greeted {
 			pause = scriptFirstPause
 		}
-		if !s.away {
+		if _, news := s.attend(false); news {
 			s.log(fmt.Sprintf("the script helper is not there, notify scripts wait for it: %v", err))
-			s.away = true
 		}
 		select {
 		case <-time.After(pause):
@@ -253,20 +299,22 @@ func (s *scriptOutlet) write(conn net.Conn, job scriptJob) error {
 func (s *scriptOutlet) listen(conn net.Conn, heard chan<- struct{}) (greeted bool) {
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, 2*scriptLine) // an outcome repeats its job
+	silent := time.AfterFunc(helperSilence, func() { _ = conn.Close() })
+	defer silent.Stop()
 	for lines.Scan() {
+		silent.Reset(helperSilence)
 		var o scriptOutcome
 		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
 			s.log(fmt.Sprintf("the script helper says what is not understood: %v", err))
 			return greeted
 		}
-		switch {
-		case o.Ready:
+		if o.Ready {
 			greeted = true
-			if s.away {
+			if before, news := s.attend(true); news && before.Known {
 				s.log("the script helper is there again")
-				s.away = false
 			}
-		case s.settle(o.ID):
+		} else if job, ok := s.settle(o.ID); ok {
+			s.learn(job.Instance, o)
 			s.tell(o)
 		}
 		wakeUp(heard)
@@ -286,12 +334,12 @@ func (s *scriptOutlet) take() (scriptJob, bool) {
 	return job, true
 }
 
-func (s *scriptOutlet) settle(id uint64) bool {
+func (s *scriptOutlet) settle(id uint64) (scriptJob, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.sent[id]
+	job, ok := s.sent[id]
 	delete(s.sent, id)
-	return ok
+	return job, ok
 }
 
 func (s *scriptOutlet) waiting() bool {

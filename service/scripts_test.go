@@ -21,6 +21,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"standfast/hw/clock"
 )
 
 // scriptPatience bounds the wait for what must come.
@@ -30,7 +32,7 @@ const scriptPatience = 30 * time.Second
 func quickLimits() scriptLimits {
 	return scriptLimits{
 		timeout: scriptPatience, grace: 200 * time.Millisecond,
-		lastPosts: 50 * time.Millisecond, drain: scriptPatience, waiting: 16,
+		lastPosts: 50 * time.Millisecond, drain: scriptPatience, start: scriptPatience, waiting: 16,
 	}
 }
 
@@ -127,6 +129,9 @@ func (l *scriptLog) wait(t *testing.T, n int) []scriptOutcome {
 	return l.told()
 }
 
+// listenScripts opens the script helper's socket.
+func listenScripts(dir string) (*helperListener, error) { return listenHelper(dir, HelperScripts) }
+
 // helper runs a server in this process; stop ends it and returns its error.
 type helper struct {
 	*scriptLog
@@ -135,14 +140,16 @@ type helper struct {
 
 func startHelper(t *testing.T, dir string, linger time.Duration, limits scriptLimits) *helper {
 	t.Helper()
-	l, err := ListenScripts(dir)
+	l, err := listenScripts(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &helper{scriptLog: &scriptLog{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- serveScripts(ctx, l, linger, h.line, limits) }()
+	go func() {
+		ended <- serveScripts(ctx, l, HelperOptions{RuntimeDir: dir, Linger: linger, Log: h.line}, limits)
+	}()
 	h.stop = sync.OnceValue(func() error {
 		cancel()
 		return <-ended
@@ -167,7 +174,7 @@ func (c *client) Post(instance string, argv []string) { c.end.Post(instance, arg
 func startClient(t *testing.T, dir string) *client {
 	t.Helper()
 	c := &client{}
-	c.end = newScripts(filepath.Join(dir, scriptSocket), c.tell, c.line)
+	c.end = newScripts(filepath.Join(dir, HelperScripts.socket()), clock.Now, c.tell, c.line)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -455,7 +462,7 @@ func TestScriptHelperReturns(t *testing.T) {
 // fakeHelper greets and then does what it is told with the connection.
 func fakeHelper(t *testing.T, dir string, do func(conn *net.UnixConn, lines *bufio.Scanner)) {
 	t.Helper()
-	l, err := ListenScripts(dir)
+	l, err := listenScripts(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -524,7 +531,7 @@ func TestScriptHelperStuck(t *testing.T) {
 				fakeHelper(t, dir, func(*net.UnixConn, *bufio.Scanner) { <-held })
 				t.Cleanup(func() { close(held) })
 			} else {
-				l, err := ListenScripts(dir)
+				l, err := listenScripts(dir)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -628,7 +635,7 @@ func TestScriptHelperTold(t *testing.T) {
 			soonIs(t, "the script runs", exists(begun))
 			ended := make(chan error, 1)
 			go func() { ended <- h.stop() }()
-			soonIs(t, "nobody is let in", func() bool { return !exists(filepath.Join(dir, scriptSocket))() })
+			soonIs(t, "nobody is let in", func() bool { return !exists(filepath.Join(dir, HelperScripts.socket()))() })
 			if tt.result == scriptSucceeded {
 				if err := os.WriteFile(gate, nil, 0o600); err != nil {
 					t.Fatal(err)
@@ -648,14 +655,16 @@ func TestScriptHelperTold(t *testing.T) {
 // A helper with a linger ends when nobody needs it, and not before.
 func TestScriptHelperLingers(t *testing.T) {
 	dir := scriptFolder(t)
-	l, err := ListenScripts(dir)
+	l, err := listenScripts(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const linger = 300 * time.Millisecond
 	var log scriptLog
 	ended := make(chan error, 1)
-	go func() { ended <- ServeScripts(context.Background(), l, linger, log.line) }()
+	go func() {
+		ended <- serveScripts(context.Background(), l, HelperOptions{RuntimeDir: dir, Linger: linger, Log: log.line}, defaultScriptLimits())
+	}()
 	stillThere := func(why string) {
 		t.Helper()
 		select {
@@ -686,43 +695,8 @@ func TestScriptHelperLingers(t *testing.T) {
 	if took := time.Since(start); took < linger {
 		t.Errorf("it ended after %v, before its linger", took)
 	}
-	if exists(filepath.Join(dir, scriptSocket))() {
+	if exists(filepath.Join(dir, HelperScripts.socket()))() {
 		t.Error("its socket is left behind")
-	}
-}
-
-func TestListenScripts(t *testing.T) {
-	dir := scriptFolder(t)
-	old := syscall.Umask(0)
-	l, err := ListenScripts(dir)
-	syscall.Umask(old)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, scriptSocket)
-	info, err := os.Stat(path)
-	if err != nil || info.Mode() != os.ModeSocket|0o600 {
-		t.Errorf("the socket is %v, %v; want mode 0600", info.Mode(), err)
-	}
-	if _, err := ListenScripts(dir); !errors.Is(err, unix.EADDRINUSE) {
-		t.Errorf("a second helper: %v, want EADDRINUSE", err)
-	}
-	l.SetUnlinkOnClose(false)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	l, err = ListenScripts(dir)
-	if err != nil {
-		t.Fatalf("after a helper that was killed: %v", err)
-	}
-	if err := l.Close(); err != nil {
-		t.Error(err)
-	}
-	if _, err := ListenScripts(filepath.Join(dir, "nowhere")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("without a directory: %v", err)
-	}
-	if _, err := ListenScripts("/tmp/" + strings.Repeat("x", 120)); err == nil || !strings.Contains(err.Error(), "at most 107 bytes") {
-		t.Errorf("a name too long: %v", err)
 	}
 }
 
@@ -733,7 +707,7 @@ func TestScriptStrangerIsRefused(t *testing.T) {
 	}
 	dir := scriptFolder(t)
 	h := startHelper(t, dir, 0, quickLimits())
-	path := filepath.Join(dir, scriptSocket)
+	path := filepath.Join(dir, HelperScripts.socket())
 	for _, name := range []string{dir, path} {
 		if err := os.Chmod(name, 0o777); err != nil {
 			t.Fatal(err)
@@ -747,13 +721,13 @@ func TestScriptStrangerIsRefused(t *testing.T) {
 			answer <- errno
 			return
 		}
-		answer <- scriptsAnswer(path)
+		answer <- helperAnswers(dir, HelperScripts)
 	}()
 	if err := <-answer; err == nil {
 		t.Error("the helper greets nobody")
 	}
-	soonIs(t, "the helper's log says so", h.said("of user 65534 was refused: only root may have scripts run"))
-	if err := scriptsAnswer(path); err != nil {
+	soonIs(t, "the helper's log says so", h.said("of user 65534 was refused: only root is served"))
+	if err := helperAnswers(dir, HelperScripts); err != nil {
 		t.Errorf("the helper does not greet root: %v", err)
 	}
 }
@@ -771,7 +745,7 @@ func TestScriptRequests(t *testing.T) {
 	}
 	dir := scriptFolder(t)
 	startHelper(t, dir, 0, quickLimits())
-	conn, err := net.Dial("unix", filepath.Join(dir, scriptSocket))
+	conn, err := net.Dial("unix", filepath.Join(dir, HelperScripts.socket()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -827,110 +801,5 @@ func TestScriptOutcomeLine(t *testing.T) {
 		if got := tt.o.String(); got != tt.want {
 			t.Errorf("got %s\nwant %s", got, tt.want)
 		}
-	}
-}
-
-// TestScriptHelperProcess is no test of its own: it is the helper that
-// TestLaunchScripts and those after it launch, through a script that names the
-// arguments in the environment.
-func TestScriptHelperProcess(t *testing.T) {
-	line, ok := os.LookupEnv("SCRIPT_HELPER")
-	if !ok {
-		t.Skip("runs only as the helper process of other tests")
-	}
-	argv := strings.Fields(line)
-	if len(argv) != 6 || !slices.Equal(argv[:3], []string{"helper", "scripts", "--runtime-dir"}) || argv[4] != "--linger" {
-		t.Fatalf("launched with %q", argv)
-	}
-	linger, err := time.ParseDuration(argv[5])
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := ListenScripts(argv[3])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ServeScripts(context.Background(), l, linger, func(string) {}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// program is an executable that stands for ours.
-func program(t *testing.T, dir string) string {
-	t.Helper()
-	binary, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return script(t, dir, "program", fmt.Sprintf("#!/bin/sh\nSCRIPT_HELPER=\"$*\" exec %q -test.run '^TestScriptHelperProcess$'\n", binary))
-}
-
-func TestLaunchScripts(t *testing.T) {
-	dir := scriptFolder(t)
-	self := program(t, dir)
-	c := startClient(t, dir)
-	pid := filepath.Join(dir, "pid")
-	// $PPID is the helper.
-	s := script(t, dir, "s", `#!/bin/sh
-trap ': > $1.term; exit' TERM
-echo $PPID > $1.tmp
-mv $1.tmp $1
-while ! test -e $1.gate; do sleep 0.01; done
-`)
-	c.Post("VI_0", []string{s, pid})
-	if err := launchScripts(self, dir); err != nil {
-		t.Fatal(err)
-	}
-	soonIs(t, "the script runs", exists(pid))
-	first := content(t, pid)
-	helperPID, err := strconv.Atoi(strings.TrimSpace(first))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Kill(helperPID, unix.SIGKILL) })
-	if sid, err := unix.Getsid(helperPID); err != nil || sid != helperPID {
-		t.Errorf("the helper's session is %d (%v), want its own, %d", sid, err, helperPID)
-	}
-
-	// A helper that answers is taken as it is.
-	if err := launchScripts("/no/such/program", dir); err != nil {
-		t.Errorf("with a helper there: %v", err)
-	}
-
-	// Killed, it takes the script along, and its outcome.
-	if err := unix.Kill(helperPID, unix.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	soonIs(t, "the script got SIGTERM", exists(pid+".term"))
-	if got := c.wait(t, 1)[0]; got.Result != scriptUnknown {
-		t.Errorf("outcome: %v", got)
-	}
-
-	// And another can be launched in its place, which ends with its service.
-	if err := launchScripts(self, dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(pid+".gate", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c.Post("VI_0", []string{s, pid})
-	if got := c.wait(t, 2)[1]; got.Result != scriptSucceeded {
-		t.Errorf("outcome: %v", got)
-	}
-	if content(t, pid) == first {
-		t.Error("the second helper is the first")
-	}
-	c.stop()
-	soonIs(t, "the helper ends", func() bool { return !exists(filepath.Join(dir, scriptSocket))() })
-}
-
-func TestLaunchScriptsFails(t *testing.T) {
-	dir := scriptFolder(t)
-	if err := launchScripts(filepath.Join(dir, "nowhere"), dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("no program: %v", err)
-	}
-	err := launchScripts(script(t, dir, "broken", "#!/bin/sh\nexit 4\n"), dir)
-	if err == nil || !strings.Contains(err.Error(), "ended at once: exit status 4; run") {
-		t.Errorf("a program that ends at once: %v", err)
 	}
 }

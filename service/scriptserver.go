@@ -8,15 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // scriptLimits are the helper's times and sizes.
@@ -25,13 +20,14 @@ type scriptLimits struct {
 	grace     time.Duration // from SIGTERM to SIGKILL, and from there to giving up
 	lastPosts time.Duration // a helper told to end still takes jobs
 	drain     time.Duration // and then lets scripts finish
+	start     time.Duration // for a program to be started
 	waiting   int           // jobs that wait for their turn, per instance
 }
 
 func defaultScriptLimits() scriptLimits {
 	return scriptLimits{
 		timeout: time.Minute, grace: 2 * time.Second,
-		lastPosts: time.Second, drain: 10 * time.Second, waiting: 16,
+		lastPosts: time.Second, drain: 10 * time.Second, start: 10 * time.Second, waiting: 16,
 	}
 }
 
@@ -42,46 +38,18 @@ const scriptsPerChange = 2
 // scriptReplyTime bounds the wait for a service that does not read outcomes.
 const scriptReplyTime = time.Second
 
-// ListenScripts opens the helper's socket in the runtime directory, for root (or
-// the user it runs as) alone: whoever may write to it runs programs as that
-// user. Where another helper answers the error is unix.EADDRINUSE; a socket that
-// nobody answers on any more is replaced.
-func ListenScripts(dir string) (*net.UnixListener, error) {
-	path := filepath.Join(dir, scriptSocket)
-	conn, err := net.Dial("unix", path)
-	switch {
-	case err == nil:
-		_ = conn.Close()
-		return nil, fmt.Errorf("another script helper answers on %s: %w", path, unix.EADDRINUSE)
-	case errors.Is(err, unix.ECONNREFUSED):
-		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("cannot replace the socket of an earlier script helper: %w", err)
-		}
-	}
-	// The mode that the socket has before bind is the one its name gets, so
-	// there is no moment at which others could connect.
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var failed error
-		err := c.Control(func(fd uintptr) { failed = unix.Fchmod(int(fd), 0o600) })
-		return errors.Join(err, failed)
-	}}
-	l, err := config.Listen(context.Background(), "unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s (at most 107 bytes long): %w", path, err)
-	}
-	return l.(*net.UnixListener), nil
-}
-
 // scriptServer is the helper.
 type scriptServer struct {
 	scriptLimits
 	linger time.Duration
 	log    func(string)
+	forks  forks
 	idle   chan struct{} // closed when nobody needs the helper any more
 	kill   chan struct{} // closed when scripts that run have to end
 
 	mu       sync.Mutex
 	queues   map[string]*scriptQueue
+	hanging  map[string]*scriptProcess // what could not be ended, by queue; one each
 	clients  map[*scriptClient]struct{}
 	closing  bool // no new clients
 	deaf     bool // no new jobs
@@ -97,33 +65,32 @@ type scriptTask struct {
 	from *scriptClient
 }
 
-// ServeScripts is the helper process: it runs the scripts that services ask for
+// serveScripts is the script helper: it runs the scripts that services ask for
 // on l, those of one instance one after the other and in order, and tells how
 // each ended. It takes root's word and its own user's, nobody else's.
 //
-// It ends when ctx does, and, where linger is not 0, when for that long no
+// It ends when ctx does, and, where it lingers, when for that long no
 // service was connected and no script ran; the service that comes back within
-// linger finds its scripts in order. Either way scripts that run get ten seconds
+// that time finds its scripts in order. Either way scripts that run get ten seconds
 // to finish, so that those that tell of a stop do.
-//
-// log takes a line and must not block for long.
-func ServeScripts(ctx context.Context, l *net.UnixListener, linger time.Duration, log func(string)) error {
-	return serveScripts(ctx, l, linger, log, defaultScriptLimits())
-}
-
-func serveScripts(ctx context.Context, l *net.UnixListener, linger time.Duration, log func(string), limits scriptLimits) error {
+func serveScripts(ctx context.Context, l *helperListener, o HelperOptions, limits scriptLimits) error {
 	sealDescriptors()
 	defer heedSignals()()
 	s := &scriptServer{
-		scriptLimits: limits, linger: linger, log: log,
+		scriptLimits: limits, linger: o.Linger, log: o.Log,
 		idle: make(chan struct{}), kill: make(chan struct{}),
-		queues: map[string]*scriptQueue{}, clients: map[*scriptClient]struct{}{},
+		queues: map[string]*scriptQueue{}, hanging: map[string]*scriptProcess{}, clients: map[*scriptClient]struct{}{},
 	}
 	s.mu.Lock()
 	s.rest()
 	s.mu.Unlock()
 	failed := make(chan error, 1)
-	go func() { failed <- s.accept(l) }()
+	go func() { failed <- l.accept(s.log, s.serve) }()
+	working, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go s.forks.keepHouse(working)
+	again := &relauncher{program: selfProgram, dir: o.RuntimeDir, forks: &s.forks, log: o.Log, needed: s.needed}
+	go tie(working, o, HelperScripts, again.start)
 	var err error
 	select {
 	case <-ctx.Done():
@@ -133,22 +100,6 @@ func serveScripts(ctx context.Context, l *net.UnixListener, linger time.Duration
 	_ = l.Close()
 	s.finish()
 	return err
-}
-
-// accept greets services until the listener is closed.
-func (s *scriptServer) accept(l *net.UnixListener) error {
-	for {
-		conn, err := l.AcceptUnix()
-		switch {
-		case err == nil:
-			go s.serve(conn)
-		case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.ENOMEM):
-			s.log(fmt.Sprintf("cannot accept a connection: %v", err))
-			time.Sleep(scriptFirstPause)
-		default:
-			return fmt.Errorf("the script helper cannot listen any more: %w", err)
-		}
-	}
 }
 
 // finish takes the last jobs, lets scripts end by themselves as long as it may,
@@ -210,6 +161,13 @@ func (s *scriptServer) endIfIdle() {
 	}
 }
 
+// needed says whether a service is there.
+func (s *scriptServer) needed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.clients) > 0 && !s.closing
+}
+
 // enter takes in a client, unless it is too late.
 func (s *scriptServer) enter(c *scriptClient) bool {
 	s.mu.Lock()
@@ -241,7 +199,7 @@ type scriptClient struct {
 // serve reads the jobs of one service until it hangs up.
 func (s *scriptServer) serve(conn *net.UnixConn) {
 	defer conn.Close()
-	if err := scriptPeer(conn); err != nil {
+	if err := helperPeer(conn); err != nil {
 		s.log(err.Error())
 		return
 	}
@@ -250,7 +208,9 @@ func (s *scriptServer) serve(conn *net.UnixConn) {
 		return
 	}
 	defer s.leave(c)
-	c.reply(scriptOutcome{Ready: true})
+	ended := make(chan struct{})
+	defer close(ended)
+	go c.beat(ended)
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, scriptLine)
 	for lines.Scan() {
@@ -282,27 +242,6 @@ func readScriptJob(line string) (scriptJob, error) {
 		return job, errNoScript
 	}
 	return job, nil
-}
-
-// scriptPeer refuses everybody but root and the user the helper runs as, should
-// the socket's mode have been changed.
-func scriptPeer(conn *net.UnixConn) error {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var peer *unix.Ucred
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		peer, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err := errors.Join(err, failed); err != nil {
-		return fmt.Errorf("a process was refused, because who it is cannot be found out: %w", err)
-	}
-	if peer.Uid != 0 && int(peer.Uid) != os.Geteuid() {
-		return fmt.Errorf("process %d of user %d was refused: only root may have scripts run", peer.Pid, peer.Uid)
-	}
-	return nil
 }
 
 // submit queues a job. Where too many wait, a script is slower than the states
@@ -354,7 +293,7 @@ func (s *scriptServer) work(instance string, q *scriptQueue) {
 			return
 		}
 		start := time.Now()
-		o := t.outcome(s.run(t.Argv))
+		o := t.outcome(s.run(instance, t.Argv))
 		o.Seconds = time.Since(start).Seconds()
 		t.from.reply(o)
 	}
@@ -372,6 +311,20 @@ func (s *scriptServer) dequeue(instance string, q *scriptQueue) (scriptTask, boo
 	t := q.waiting[0]
 	q.waiting = slices.Delete(q.waiting, 0, 1)
 	return t, true
+}
+
+// beat greets the service, and goes on to show that the helper lives.
+func (c *scriptClient) beat(ended <-chan struct{}) {
+	ticker := time.NewTicker(helperBeat)
+	defer ticker.Stop()
+	for {
+		c.reply(scriptOutcome{Ready: true})
+		select {
+		case <-ended:
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // reply tells the service; where it is gone, the log.

@@ -49,6 +49,12 @@ type Snapshot struct {
 	Hardware map[node.Port]Hardware
 	History  []Moment // the last transitions, oldest first
 	Counts   Counts
+
+	Storage      storageReport
+	Policy       node.StoragePolicy
+	FenceTrouble string // why the host could not be reset
+	Launcher     launcherReport
+	Scripts      scriptReport
 }
 
 // Counts are what was lost or failed since the start.
@@ -71,7 +77,7 @@ func Run(ctx context.Context, o Options) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	return run(ctx, o, hostEdges(signals))
+	return run(ctx, o, hostEdges(signals, o.RuntimeDir))
 }
 
 func run(ctx context.Context, o Options, e edges) error {
@@ -92,8 +98,8 @@ func run(ctx context.Context, o Options, e edges) error {
 	defer end()
 	out.log.Info(fmt.Sprintf("Starting standfast %s with %s", o.Version, o.File))
 	if unlaunched != nil {
-		// Better to serve without notify scripts than not to serve.
-		out.log.Error("notify scripts will not run: " + unlaunched.Error())
+		// Better to serve without helpers than not to serve.
+		out.log.Error("notify scripts may not run, and disks may not be tried: " + unlaunched.Error())
 	}
 	control, err := openControl(o.RuntimeDir, e.files)
 	if err != nil {
@@ -103,6 +109,7 @@ func run(ctx context.Context, o Options, e edges) error {
 	s := newService(o, e, out, p)
 	s.control = control
 	s.complain(complaints)
+	s.setArmed(arm(p, armed{}, e.fence))
 	return s.serve(ctx)
 }
 
@@ -144,6 +151,7 @@ func newService(o Options, e edges, out outlets, p plan) *service {
 		verify: newLatest[[]suspect](), verified: make(chan verified),
 		examiner: newExaminer(e.hardware, e.now, out.log),
 		sent:     map[node.Port]uint64{}, lastHeard: map[node.Port]time.Duration{},
+		storage: newStorage(e, out.log), launcher: newLauncherEnd(e.now, func(line string) { out.log.Warn(line) }),
 		started: time.Now(),
 	}
 }
@@ -171,6 +179,7 @@ func (s *service) serve(ctx context.Context) error {
 	s.surveyed.put(s.present())
 	s.examine()
 	s.lastSurvey, s.lastRemind = s.edges.now(), s.edges.now()
+	s.storage.wanted.put(s.plan.watch)
 	s.settleSockets()
 	s.step(s.book.portsRead(s.plan.ports()))
 	s.out.supervisor.Ready(s.summary())
@@ -363,6 +372,8 @@ func (s *service) snapshot() Snapshot {
 	return Snapshot{
 		Wall: time.Now(), Now: vrrp.Instant(s.edges.now()), Started: s.started,
 		Version: s.options.Version, File: s.options.File,
+		Storage: *s.storage.report.Load(), Policy: s.plan.node.Storage, FenceTrouble: sentence(s.armed.err),
+		Launcher: s.launcher.Report(), Scripts: s.out.scripts.Report(),
 		Status: s.brain.Status(), Hardware: s.book.testimony.hardware(), History: append([]Moment(nil), s.history...),
 		Counts: Counts{
 			FramesBroken:  s.broken(),

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -35,12 +36,8 @@ type NodeDocument struct {
 	Time    time.Time         `json:"time"` // of this document
 	Started time.Time         `json:"started"`
 	Storage StorageDocument   `json:"storage"`
+	Helpers []HelperDocument  `json:"helpers"`
 	Lost    map[string]uint64 `json:"lost"` // what was dropped or failed since the start, by kind
-}
-
-// StorageDocument is about the storage under the router.
-type StorageDocument struct {
-	State string `json:"state"` // always "unwatched": this version does not look at it
 }
 
 // InstanceDocument is about one instance.
@@ -112,7 +109,7 @@ func statusDocument(s Snapshot) StatusDocument {
 	d := StatusDocument{
 		Node: NodeDocument{
 			Version: s.Version, Config: s.File, Time: s.Wall, Started: s.Started,
-			Storage: StorageDocument{State: "unwatched"}, Lost: lost(s),
+			Storage: storageDocument(s), Helpers: helperDocuments(s), Lost: lost(s),
 		},
 		Instances: []InstanceDocument{}, Ports: []PortDocument{},
 	}
@@ -260,6 +257,10 @@ func problems(d StatusDocument) []string {
 			say("port %s (%s) does not work%s", p.Name, strings.Join(p.Roles, ", "), what)
 		}
 	}
+	all = append(all, d.Node.Storage.problems()...)
+	for _, h := range d.Node.Helpers {
+		all = append(all, h.problems()...)
+	}
 	return all
 }
 
@@ -307,7 +308,7 @@ func (d StatusDocument) print(w io.Writer, zone *time.Location) error {
 	for _, p := range d.Ports {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", p.Name, strings.Join(p.Roles, ","), p.Carrier, cmp.Or(p.Driver, "-"), p.remarks())
 	}
-	if err := t.Flush(); err != nil {
+	if err := errors.Join(t.Flush(), d.Node.Storage.print(&b)); err != nil {
 		return err
 	}
 	d.Node.printLost(&b)

@@ -3,6 +3,7 @@ package service
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"standfast/hw/address"
+	"standfast/hw/disk"
 	"standfast/hw/port"
 	"standfast/hw/probe"
 	"standfast/hw/wire"
@@ -82,6 +84,9 @@ type twinHost struct {
 	watchers  map[chan port.Change]bool
 	gone      map[chan address.Gone]bool
 	signals   chan os.Signal
+	storage   *twinStorage
+	noFence   error
+	fenced    []string // reasons for a reset
 	files     fstest.MapFS
 	log       *lines
 	logger    *slog.Logger // in place of log, if set
@@ -106,6 +111,7 @@ func (w *world) host(name string) *twinHost {
 		permanent: map[object]bool{}, routes: map[address.Route]bool{}, watchers: map[chan port.Change]bool{},
 		gone: map[chan address.Gone]bool{}, signals: make(chan os.Signal, 1), files: fstest.MapFS{}, log: &lines{},
 		drivers: newFittings(),
+		storage: &twinStorage{},
 	}
 	w.hosts = append(w.hosts, h)
 	return h
@@ -135,6 +141,8 @@ func (h *twinHost) edges() edges {
 		launch: func(string) error { return nil },
 		alone:  func() bool { return !h.crowded },
 		files:  h.files, sockets: h, ports: (*twinPorts)(h), hardware: (*twinHardware)(h), addresses: (*twinAddresses)(h), signals: h.signals,
+		storage: h.storage, fence: func() (fencer, error) { return h, h.noFence },
+		helpers: func(ctx context.Context, e *launcherEnd) { <-ctx.Done() },
 	}
 }
 
@@ -643,6 +651,82 @@ func (k *twinKernel) Held(v address.VIP) (address.Holding, error) {
 
 func (*twinKernel) Close() error { return nil }
 
+// --- storage
+
+// twinStorage is the storage under a host, and its disk helper.
+type twinStorage struct {
+	mu      sync.Mutex
+	volumes []disk.Volume
+	skipped []disk.Skipped
+	signals disk.Signals
+	ordered []diskOrder // each that was new
+	words   chan diskWord
+	helper  chan struct{} // closed when it goes
+}
+
+// volumes puts the router on one disk, whose helper is there.
+func (s *twinStorage) plug(v disk.Volume) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.volumes, s.words, s.helper = append(s.volumes, v), make(chan diskWord), make(chan struct{})
+}
+
+func (s *twinStorage) Find(paths []string) (found []disk.Volume, skipped []disk.Skipped, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.volumes {
+		all := v.Paths
+		v.Paths = nil
+		for _, p := range paths {
+			if slices.Contains(all, p) {
+				v.Paths = append(v.Paths, p)
+			}
+		}
+		if len(v.Paths) > 0 {
+			found = append(found, v)
+		}
+	}
+	return found, s.skipped, nil
+}
+
+func (s *twinStorage) Sensor(disk.Volume) (diskSensor, error) { return s, nil }
+func (s *twinStorage) Close()                                 {}
+func (s *twinStorage) Read() disk.Signals {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.signals
+}
+
+func (s *twinStorage) Converse(ctx context.Context, ordered func() diskOrder, heard func(diskWord)) {
+	s.mu.Lock()
+	words, helper := s.words, s.helper
+	s.mu.Unlock()
+	heard(diskWord{Ready: true})
+	for {
+		s.mu.Lock()
+		if o := ordered(); len(s.ordered) == 0 || !sameOrder(s.ordered[len(s.ordered)-1], o) {
+			s.ordered = append(s.ordered, o)
+		}
+		s.mu.Unlock()
+		select {
+		case w := <-words:
+			heard(w)
+		case <-helper:
+			return
+		case <-time.After(helperBeat):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (h *twinHost) Fire(reason string) error {
+	h.world.mu.Lock()
+	defer h.world.mu.Unlock()
+	h.fenced = append(h.fenced, reason)
+	return nil
+}
+
 // --- people
 
 // lines collects what was logged.
@@ -662,6 +746,8 @@ func (l *lines) String() string {
 	defer l.mu.Unlock()
 	return l.text.String()
 }
+
+func (h *twinHost) Report() scriptReport { return scriptReport{} }
 
 func (h *twinHost) Post(queue string, argv []string) {
 	h.world.mu.Lock()

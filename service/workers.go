@@ -45,6 +45,8 @@ func (s *service) start(ctx context.Context, w watchers, k kernels, theirs forei
 		(&actor{box: s.leases, kernel: k.lease, now: s.edges.now, perform: renewer.perform, answer: s.answer(ctx)}).run,
 		s.announcer, s.portReader, s.surveyor, s.carrierPoller, s.controlled,
 		s.examined, s.watchDevices,
+		s.storage.run, s.storage.converse,
+		func(ctx context.Context) { s.edges.helpers(ctx, s.launcher) },
 		func(ctx context.Context) { s.watchPorts(ctx, w.ports) },
 		func(ctx context.Context) { s.watchAddresses(ctx, w.addresses) },
 		func(ctx context.Context) { s.verifier(ctx, k.verification) },

@@ -181,28 +181,29 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// helperCommand holds what the service's unit, or the service itself, starts beside it.
+// helperCommand holds what the service's units, or the service itself, start beside it.
 func helperCommand() *cobra.Command {
 	c := &cobra.Command{Use: "helper", Hidden: true, Short: "Processes that work for the service", Args: usage(cobra.NoArgs)}
-	scripts := &cobra.Command{
-		Use:   "scripts",
-		Short: "Run the notify scripts that the service asks for",
-		Args:  usage(cobra.NoArgs),
-	}
-	var dir string
-	runtimeDirFlag(scripts, &dir)
-	linger := scripts.Flags().Duration("linger", 0, "end after this `TIME` without a service; 0: never")
-	scripts.RunE = func(c *cobra.Command, _ []string) error {
+	c.AddCommand(
+		oneHelper(service.HelperScripts, "Run the notify scripts that the service asks for"),
+		oneHelper(service.HelperDisk, "Try the disks that the service runs from"),
+		oneHelper(service.HelperLauncher, "Start the other helpers, and start them again when they end"),
+	)
+	return c
+}
+
+func oneHelper(h service.Helper, short string) *cobra.Command {
+	c := &cobra.Command{Use: string(h), Short: short, Args: usage(cobra.NoArgs)}
+	var o service.HelperOptions
+	runtimeDirFlag(c, &o.RuntimeDir)
+	c.Flags().DurationVar(&o.Linger, "linger", 0, "end after this `TIME` without a service; 0: never")
+	c.Flags().BoolVar(&o.Launched, "launched", false, "show the launcher that this helper lives")
+	c.RunE = func(c *cobra.Command, _ []string) error {
 		ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
-		l, err := service.ListenScripts(dir)
-		if err != nil {
-			return err
-		}
-		complain := func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }
-		return service.ServeScripts(ctx, l, *linger, complain)
+		o.Log = func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }
+		return service.RunHelper(ctx, h, o)
 	}
-	c.AddCommand(scripts)
 	return c
 }
 

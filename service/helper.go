@@ -1,0 +1,277 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"standfast/hw/process"
+)
+
+// Helpers are processes beside the service, for what may hang on a disk: one runs scripts, one tries the disks, and
+// the launcher starts them and sees to it that they are there. Each listens on a socket in the runtime directory, speaks
+// JSON, one object a line, greets whoever connects, and says so again every helperBeat: a process that hangs in the
+// kernel keeps its connections, even when it was killed, so that only words tell who lives.
+//
+// They end a while after the service did, however it did, and find the next one where they are.
+
+// Helper names a helper process.
+type Helper string
+
+// The helpers.
+const (
+	HelperScripts  Helper = "scripts"
+	HelperDisk     Helper = "disk"
+	HelperLauncher Helper = "launch"
+)
+
+// socket is the name of the helper's socket in the runtime directory.
+func (h Helper) socket() string { return string(h) + ".sock" }
+
+// String names the helper in a sentence.
+func (h Helper) String() string {
+	switch h {
+	case HelperScripts:
+		return "script helper"
+	case HelperDisk:
+		return "disk helper"
+	case HelperLauncher:
+		return "launcher"
+	}
+	return "helper " + string(h)
+}
+
+const (
+	// helperBeat is how often the ends of a connection show each other that they live, helperSilence for how long one
+	// may be silent before it counts as gone.
+	helperBeat    = 2 * time.Second
+	helperSilence = 7 * time.Second
+	// helperLinger is how long a launched helper outlives its service.
+	helperLinger = 5 * time.Second
+	// helperStart is how long a launched helper may take to answer, helperAnswer one that runs.
+	helperStart  = 5 * time.Second
+	helperAnswer = 2 * time.Second
+	// helperWrite bounds the wait for somebody who does not read.
+	helperWrite = time.Second
+)
+
+// HelperOptions say how a helper process runs.
+type HelperOptions struct {
+	// RuntimeDir is where the sockets are.
+	RuntimeDir string
+	// Linger is how long the helper stays without a service; 0: for ever.
+	Linger time.Duration
+	// Launched says that a launcher started it, whom it tells that it lives.
+	Launched bool
+	// Log takes a line, and must not block for long.
+	Log func(string)
+}
+
+// RunHelper is a helper process. It returns when ctx ends, or when no service has needed it for as long as it lingers.
+// Where another process is that helper already the error is unix.EADDRINUSE.
+func RunHelper(ctx context.Context, h Helper, o HelperOptions) error {
+	o.Log = prefixed(h, o.Log)
+	for _, err := range beHelper(h) {
+		o.Log(err.Error())
+	}
+	l, err := listenHelper(o.RuntimeDir, h)
+	if err != nil {
+		return err
+	}
+	switch h {
+	case HelperScripts:
+		return serveScripts(ctx, l, o, defaultScriptLimits())
+	case HelperDisk:
+		return serveDisk(ctx, l, o)
+	case HelperLauncher:
+		return serveLauncher(ctx, l, o, defaultLaunchLimits(selfProgram))
+	}
+	return fmt.Errorf("there is no helper %q: %w", h, errors.ErrUnsupported)
+}
+
+func prefixed(h Helper, log func(string)) func(string) {
+	return func(line string) { log("standfast " + h.String() + ": " + line) }
+}
+
+// Sizes of a helper's heap, in bytes or percent: what collects by itself, and when one that forks does all the same.
+const (
+	helperGrowth = 20
+	helperHeap   = 32 << 20
+)
+
+// beHelper gives up what the process has inherited from the service, and makes it small. What fails is worth a line and
+// nothing more; locked memory needs no word, since it does not survive exec.
+func beHelper(h Helper) (failed []error) {
+	debug.SetMemoryLimit(helperHeap)
+	if h == HelperDisk {
+		debug.SetGCPercent(helperGrowth)
+	} else {
+		debug.SetGCPercent(-1) // see forks
+	}
+	if h == HelperScripts {
+		// Scripts inherit it, and are no more precious than other programs.
+		if err := forgiveMemory("/proc/self/oom_score_adj"); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if err := process.ResetScheduling(); err != nil {
+		failed = append(failed, fmt.Errorf("cannot give up real time: %w", err))
+	}
+	// What was started as /proc/self/exe is called "exe" otherwise, and no ps would find it.
+	if err := os.WriteFile("/proc/self/comm", []byte("standfast-"+h), 0); err != nil {
+		failed = append(failed, fmt.Errorf("cannot take a name: %w", err))
+	}
+	return failed
+}
+
+// forgiveMemory lets the kernel end this process when memory is short, as it may any other.
+func forgiveMemory(file string) error {
+	text, err := os.ReadFile(file)
+	if err == nil && strings.HasPrefix(string(text), "-") {
+		err = os.WriteFile(file, []byte("0"), 0)
+	}
+	if err != nil {
+		return fmt.Errorf("scripts are spared when memory is short: %w", err)
+	}
+	return nil
+}
+
+// forks guards a process that starts programs. A collection waits for every thread, and one that starts a program from a
+// disk that hangs does not stop: then the whole process would stand still. So such a process collects only while nothing
+// is being started.
+type forks struct{ starting sync.RWMutex }
+
+// start runs what starts a program.
+func (f *forks) start(program func() error) error {
+	f.starting.RLock()
+	defer f.starting.RUnlock()
+	return program()
+}
+
+// collectEvery is how often a process that starts programs collects: its heap grows by little.
+const collectEvery = time.Minute
+
+// keepHouse collects from time to time, until ctx ends.
+func (f *forks) keepHouse(ctx context.Context) {
+	for ctx.Err() == nil {
+		if f.starting.TryLock() {
+			debug.FreeOSMemory()
+			f.starting.Unlock()
+		}
+		pause(ctx, collectEvery)
+	}
+}
+
+// helperListener is a helper's socket under its name in the runtime directory.
+type helperListener struct {
+	*net.UnixListener
+	path string
+	file os.FileInfo // what the name stood for when it was ours
+}
+
+// listenHelper opens the helper's socket in the runtime directory, for root (or the user it runs as) alone: whoever may
+// write to it runs programs as that user. Where another helper answers the error is unix.EADDRINUSE; one that is left
+// behind, or whose owner hangs, is replaced.
+func listenHelper(dir string, h Helper) (*helperListener, error) {
+	path := filepath.Join(dir, h.socket())
+	if helperAnswers(dir, h) == nil {
+		return nil, fmt.Errorf("another %v answers on %s: %w", h, path, unix.EADDRINUSE)
+	}
+	// The mode that the socket has before bind is the one its name gets, so there is no moment at which others could
+	// connect; and it takes its name in one step, so there is none at which nobody can.
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) { failed = unix.Fchmod(int(fd), 0o600) })
+		return errors.Join(err, failed)
+	}}
+	fresh := fmt.Sprintf("%s.%d", path, os.Getpid())
+	_ = os.Remove(fresh) // is there only where another process had our number
+	l, err := config.Listen(context.Background(), "unix", fresh)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s (at most 107 bytes long): %w", fresh, err)
+	}
+	own := &helperListener{UnixListener: l.(*net.UnixListener), path: path}
+	own.SetUnlinkOnClose(false)
+	if own.file, err = os.Lstat(fresh); err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", path, errors.Join(err, own.UnixListener.Close(), os.Remove(fresh)))
+	}
+	return own, nil
+}
+
+// Close removes the socket's name, unless it is another helper's by now, and closes it.
+func (l *helperListener) Close() error {
+	if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.file) {
+		_ = os.Remove(l.path)
+	}
+	return l.UnixListener.Close()
+}
+
+// helperAnswers waits for a helper's greeting.
+func helperAnswers(dir string, h Helper) error {
+	conn, err := net.Dial("unix", filepath.Join(dir, h.socket()))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetReadDeadline(time.Now().Add(helperAnswer)); err != nil {
+		return err
+	}
+	var greeting struct{ Ready bool }
+	if err := json.NewDecoder(conn).Decode(&greeting); err != nil {
+		return err
+	}
+	if !greeting.Ready {
+		return errHelperGone
+	}
+	return nil
+}
+
+// accept hands on connections until the listener is closed.
+func (l *helperListener) accept(log func(string), serve func(*net.UnixConn)) error {
+	for {
+		conn, err := l.AcceptUnix()
+		switch {
+		case err == nil:
+			go serve(conn)
+		case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.ENOMEM):
+			log(fmt.Sprintf("cannot accept a connection: %v", err))
+			time.Sleep(50 * time.Millisecond)
+		default:
+			return fmt.Errorf("cannot listen any more: %w", err)
+		}
+	}
+}
+
+// helperPeer refuses everybody but root and the user the helper runs as, should the socket's mode have been changed.
+func helperPeer(conn *net.UnixConn) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var peer *unix.Ucred
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		peer, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return fmt.Errorf("a process was refused, because who it is cannot be found out: %w", err)
+	}
+	if peer.Uid != 0 && int(peer.Uid) != os.Geteuid() {
+		return fmt.Errorf("process %d of user %d was refused: only root is served", peer.Pid, peer.Uid)
+	}
+	return nil
+}

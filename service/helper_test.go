@@ -1,0 +1,119 @@
+package service
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// greeter opens a helper's socket and greets whoever comes.
+func greeter(t *testing.T, dir string, h Helper) *helperListener {
+	t.Helper()
+	l, err := listenHelper(dir, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = l.accept(func(string) {}, func(conn *net.UnixConn) {
+			_ = (&helperConn{UnixConn: conn}).say(launchWord{Ready: true})
+		})
+	}()
+	t.Cleanup(func() { _ = l.UnixListener.Close() })
+	return l
+}
+
+func TestListenHelper(t *testing.T) {
+	dir := scriptFolder(t)
+	old := syscall.Umask(0)
+	l := greeter(t, dir, HelperDisk)
+	syscall.Umask(old)
+	path := filepath.Join(dir, "disk.sock")
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != os.ModeSocket|0o600 {
+		t.Errorf("the socket is %v, %v; want mode 0600", info.Mode(), err)
+	}
+	if _, err := listenHelper(dir, HelperDisk); !errors.Is(err, unix.EADDRINUSE) {
+		t.Errorf("a second helper: %v, want EADDRINUSE", err)
+	}
+	if err := l.UnixListener.Close(); err != nil { // as a process that is killed does
+		t.Fatal(err)
+	}
+	silent, err := listenHelper(dir, HelperDisk)
+	if err != nil {
+		t.Fatalf("after a helper that was killed: %v", err)
+	}
+	// A process that hangs in the kernel keeps its socket, even killed.
+	next, err := listenHelper(dir, HelperDisk)
+	if err != nil {
+		t.Fatalf("beside a helper that does not greet: %v", err)
+	}
+	if err := silent.Close(); err != nil || !exists(path)() {
+		t.Errorf("the end of the one before: %v; is the name there? %v", err, exists(path)())
+	}
+	if err := next.Close(); err != nil || exists(path)() {
+		t.Errorf("the end: %v; is the name there? %v", err, exists(path)())
+	}
+	if left, err := filepath.Glob(path + "*"); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if _, err := listenHelper(filepath.Join(dir, "nowhere"), HelperDisk); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a directory: %v", err)
+	}
+	if _, err := listenHelper("/tmp/"+strings.Repeat("x", 120), HelperDisk); err == nil || !strings.Contains(err.Error(), "at most 107 bytes") {
+		t.Errorf("a name too long: %v", err)
+	}
+}
+
+func TestForgiveMemory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "oom_score_adj")
+	for text, want := range map[string]string{"-1000\n": "0", "0\n": "0\n", "500\n": "500\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := forgiveMemory(file); err != nil || content(t, file) != want {
+			t.Errorf("%q becomes %q (%v), want %q", text, content(t, file), err, want)
+		}
+	}
+	if err := forgiveMemory(filepath.Join(file, "nowhere")); err == nil {
+		t.Error("what cannot be read is no error")
+	}
+}
+
+// A helper whose service comes and goes stays as long as it lingers.
+func TestAttendance(t *testing.T) {
+	const linger = 50 * time.Millisecond
+	a := newAttendance(linger)
+	if !a.enter() || !a.enter() {
+		t.Fatal("nobody is let in")
+	}
+	a.leave()
+	if endsWithin(a.over, 3*linger) || !a.anybody() {
+		t.Error("it is over while one is there")
+	}
+	a.leave()
+	if !a.enter() {
+		t.Error("whoever comes back at once is not let in")
+	}
+	if endsWithin(a.over, 3*linger) {
+		t.Error("it is over although one came back")
+	}
+	left := time.Now()
+	a.leave()
+	<-a.over
+	if took := time.Since(left); took < linger {
+		t.Errorf("it was over after %v", took)
+	}
+	if a.enter() {
+		t.Error("somebody is let in after the end")
+	}
+	if endsWithin(newAttendance(0).over, 3*linger) {
+		t.Error("what does not linger is over")
+	}
+}

@@ -1,0 +1,190 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// helperCommand is the command line of a launched helper, in a session of its own.
+func helperCommand(program, dir string, h Helper) *exec.Cmd {
+	cmd := exec.Command(program, "helper", string(h), "--runtime-dir", dir, "--linger", helperLinger.String(), "--launched")
+	cmd.Args[0] = "standfast"
+	cmd.Dir = "/"
+	cmd.Env = scriptEnvironment(os.Environ())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
+}
+
+// launchHelpers sees to it that helpers answer in the runtime directory: where one does not, it starts a launcher, unless
+// one is there, and waits for it to do its work. The service calls it before READY and never afterwards, since it forks.
+func launchHelpers(program, dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("cannot start the helpers: %w", err)
+	}
+	sealDescriptors()
+	if len(silentHelpers(dir)) == 0 {
+		return nil
+	}
+	var started *child
+	if helperAnswers(dir, HelperLauncher) != nil {
+		if started, err = startChild(helperCommand(program, dir, HelperLauncher), new(forks)); err != nil {
+			return fmt.Errorf("cannot start the helpers: %w", err)
+		}
+	}
+	stay, err := awaitLauncher(dir, started)
+	if err != nil {
+		return err
+	}
+	defer stay.Close()
+	patience := time.Now().Add(helperStart)
+	for {
+		silent := silentHelpers(dir)
+		if len(silent) == 0 {
+			return nil
+		}
+		if time.Now().After(patience) {
+			return fmt.Errorf("the %s does not answer in %s: %w", strings.Join(silent, " and the "), dir, context.DeadlineExceeded)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// silentHelpers are those that do not answer.
+func silentHelpers(dir string) (names []string) {
+	for _, h := range []Helper{HelperScripts, HelperDisk} {
+		if helperAnswers(dir, h) != nil {
+			names = append(names, h.String())
+		}
+	}
+	return names
+}
+
+// awaitLauncher waits until the launcher answers, and tells it that a service is there.
+func awaitLauncher(dir string, started *child) (*helperConn, error) {
+	patience := time.Now().Add(helperStart)
+	for {
+		if helperAnswers(dir, HelperLauncher) == nil {
+			c, err := dialHelper(filepath.Join(dir, HelperLauncher.socket()))
+			if err == nil {
+				err = c.say(hello{})
+			}
+			return c, err
+		}
+		switch {
+		case started != nil && started.ended():
+			return nil, fmt.Errorf("the launcher ended at once: %v; run %q by hand to see why", started.err, started.cmd)
+		case time.Now().After(patience):
+			return nil, fmt.Errorf("the launcher does not answer in %s: %w", dir, context.DeadlineExceeded)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// tether ties a launched helper to the launcher, which learns from it that the helper lives.
+type tether struct {
+	dir    string
+	helper Helper // "" for the service
+	// heard is given what the launcher says; there says whether it speaks at all.
+	heard func(launchWord)
+	there func(bool)
+	// relaunch, where set, starts another launcher where the old one has gone; it is called again and again.
+	relaunch func()
+}
+
+// Pauses of a tether that has lost its launcher: tries to find it again, and patience before another is started.
+const (
+	tetherPause    = 50 * time.Millisecond
+	tetherLast     = 2 * time.Second
+	tetherPatience = 500 * time.Millisecond
+)
+
+// run keeps the connection until ctx ends.
+func (t *tether) run(ctx context.Context) {
+	rest, lost := tetherPause, time.Now()
+	for ctx.Err() == nil {
+		if t.converse(ctx) {
+			rest, lost = tetherPause, time.Now()
+		}
+		if t.there != nil {
+			t.there(false)
+		}
+		if t.relaunch != nil && time.Since(lost) > tetherPatience && ctx.Err() == nil {
+			t.relaunch()
+		}
+		pause(ctx, rest)
+		rest = min(2*rest, tetherLast)
+	}
+}
+
+// converse is one connection, from its beginning to its end.
+func (t *tether) converse(ctx context.Context) (greeted bool) {
+	c, err := dialHelper(filepath.Join(t.dir, HelperLauncher.socket()))
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	defer stop()
+	go c.beat(ctx, func() any { return hello{t.helper} })
+	_ = c.listen(func(line []byte) error { // it ends, however it does
+		var w launchWord
+		if err := json.Unmarshal(line, &w); err != nil {
+			return err
+		}
+		greeted = greeted || w.Ready
+		if t.there != nil {
+			t.there(true)
+		}
+		if t.heard != nil {
+			t.heard(w)
+		}
+		return nil
+	})
+	return greeted
+}
+
+// relauncher starts another launcher where the one that was there has gone. Those that do not come up are bounded: they
+// hang in the kernel, likely on a disk.
+type relauncher struct {
+	program, dir string
+	forks        *forks
+	log          func(string)
+	needed       func() bool
+	children     []*child
+	last         time.Time
+}
+
+// start is called again and again while the launcher is missing.
+func (r *relauncher) start() {
+	r.children = slices.DeleteFunc(r.children, (*child).ended)
+	if !r.needed() || len(r.children) > 0 && time.Since(r.last) < 2*helperStart || len(r.children) >= mostLaunchers {
+		return
+	}
+	c, err := startChild(helperCommand(r.program, r.dir, HelperLauncher), r.forks)
+	if err != nil {
+		r.log(fmt.Sprintf("cannot start a launcher in the place of the one that is gone: %v", err))
+		return
+	}
+	r.last, r.children = time.Now(), append(r.children, c)
+}
+
+// mostLaunchers are left behind at most.
+const mostLaunchers = 4
+
+// tie keeps a launched helper tied to its launcher until ctx ends.
+func tie(ctx context.Context, o HelperOptions, h Helper, relaunch func()) {
+	if o.Launched {
+		(&tether{dir: o.RuntimeDir, helper: h, relaunch: relaunch}).run(ctx)
+	}
+}
