@@ -21,7 +21,8 @@ type Volume struct {
 	// stands still says as much as if its file's disk were read, and the file may lie where this process cannot see it.
 	Leaves []string
 	Arrays []string // the mdraid arrays on the way: "md0"
-	// ReadOnly says that it was not writable when it was found, by somebody's will: mounted so, or of a kind that is never written.
+	// ReadOnly says that by somebody's will the file system could not be written when it was found: it was mounted so, or is of a
+	// kind that never is.
 	ReadOnly bool
 }
 
@@ -102,9 +103,10 @@ func volumeOf(tree fs.FS, m mount) (v Volume, reason string) {
 }
 
 // unwritten says that a file system is read-only because somebody wants it so. One that is read-only behind a mount that is
-// not has become so by itself, unless it is of a kind that cannot be written at all.
+// not has become so by itself, unless it is of a kind that cannot be written at all. (A mount alone may be read-only where
+// systemd shields a service from what others do write.)
 func unwritten(m mount) bool {
-	return slices.Contains(m.options, "ro") || slices.Contains(m.super, "ro") && neverWritten(m.kind)
+	return slices.Contains(m.super, "ro") && (slices.Contains(m.options, "ro") || neverWritten(m.kind))
 }
 
 // neverWritten says that a kind of file system is read-only by nature.
@@ -204,15 +206,24 @@ func (w *walk) finish() {
 func Groups(volumes []Volume) [][]Volume {
 	var groups [][]Volume
 	for _, v := range volumes {
-		group := []Volume{v}
-		groups = slices.DeleteFunc(groups, func(g []Volume) bool {
-			if !slices.ContainsFunc(g, func(o Volume) bool { return shareLeaf(v, o) }) {
-				return false
+		shares := func(group []Volume) bool {
+			return slices.ContainsFunc(group, func(o Volume) bool { return shareLeaf(v, o) })
+		}
+		first := slices.IndexFunc(groups, shares)
+		if first < 0 {
+			groups = append(groups, []Volume{v})
+			continue
+		}
+		rest := groups[first+1:]
+		groups = groups[:first+1]
+		for _, g := range rest { // those that only v holds together
+			if shares(g) {
+				groups[first] = append(groups[first], g...)
+			} else {
+				groups = append(groups, g)
 			}
-			group = append(slices.Clone(g), group...)
-			return true
-		})
-		groups = append(groups, group)
+		}
+		groups[first] = append(groups[first], v)
 	}
 	return groups
 }

@@ -38,9 +38,9 @@ func parseMounts(text []byte) []mount {
 //	36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
 //	id parent device root point options [tag…] - kind source super
 func parseMount(line string) (mount, bool) {
-	fields := strings.Fields(line)
+	fields := strings.Split(strings.TrimSuffix(line, "\n"), " ") // a source may be empty
 	dash := slices.Index(fields, "-")
-	if dash < 6 || len(fields) < dash+3 {
+	if dash < 6 || len(fields) != dash+4 {
 		return mount{}, false
 	}
 	id, err := strconv.Atoi(fields[0])
@@ -54,10 +54,7 @@ func parseMount(line string) (mount, bool) {
 	m := mount{
 		id: id, parent: parent, device: fields[2],
 		root: unescape(fields[3]), point: path.Clean(unescape(fields[4])), options: strings.Split(fields[5], ","),
-		kind: fields[dash+1], source: unescape(fields[dash+2]),
-	}
-	if len(fields) > dash+3 { // an empty source makes a field disappear, and with it the order; the options are still last
-		m.super = strings.Split(fields[len(fields)-1], ",")
+		kind: fields[dash+1], source: unescape(fields[dash+2]), super: strings.Split(fields[dash+3], ","),
 	}
 	return m, validDevice(m.device) && path.IsAbs(m.point)
 }

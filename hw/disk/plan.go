@@ -33,8 +33,8 @@ func (p *Plan) Next() (op Op, at time.Duration, ok bool) {
 	return op, at, ok
 }
 
-// Done takes the outcome of an operation. What took longer than its rhythm is followed by a pause of half that time, so that a
-// disk that can hardly work is not asked without end.
+// Done takes the outcome of an operation. Between two of a kind there is half a second at least, so that a disk that can hardly
+// work is not asked without end.
 func (p *Plan) Done(s Sample) {
 	if s.Op >= numOps {
 		return
@@ -43,5 +43,5 @@ func (p *Plan) Done(s Sample) {
 	if isFault(s.Errno) {
 		every = askAgain
 	}
-	p.due[s.Op] = max(s.Began+every, s.Ended+min(every/2, askAgain))
+	p.due[s.Op] = max(s.Began+every, s.Ended+askAgain)
 }

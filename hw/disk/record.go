@@ -36,48 +36,49 @@ func (g Grade) String() string {
 
 // Sample is one operation of a probe. It is told twice, when it begins and when it ends, with the same Seq.
 type Sample struct {
-	Op    Op
-	Seq   uint64        // grows with each operation on the volume
+	Op Op
+	// Seq grows with each operation on the volume, also from one process that probes to the next: Began as a number does.
+	Seq   uint64
 	Began time.Duration // CLOCK_BOOTTIME
 	Ended time.Duration // the same; 0: still running
 	Errno unix.Errno    // 0: done
 }
 
-// A Record makes a grade of samples and signals. It is pure: what it says follows from what it was given, at which moments. All
-// moments are of one clock, and none may be earlier than one before. It is not for several goroutines at once.
+// A Record makes a grade of samples and signals. It is pure: what it says follows from what it was given, at which moments, all of
+// one clock. It is not for several goroutines at once.
 type Record struct {
 	volume Volume
 	limits Limits
 	ops    [numOps]attempts
 	leaves []motion
-	seen   Signals
-	seenAt time.Duration
-	looked bool
+	seen   Signals       // the last
+	seenAt time.Duration // and when
 
 	grade   Grade
 	culprit string
-	since   time.Duration // of the grade's cause being gone: the beginning of the stretch that ends it
+	since   time.Duration // when the cause of the grade was last there: the beginning of the stretch that ends it
 }
 
 // attempts is what is known of one operation.
 type attempts struct {
-	last      Sample
-	tried     bool
-	faults    int // one after the other
-	fault     unix.Errno
-	good      time.Duration // when one last succeeded
-	succeeded bool
-	recent    [recentOps]time.Duration
-	counted   int
-	busy      bool // while the last was running, the device was seen at work for it
-	idle      bool // or was seen to have nothing to do
-	all       Histogram
+	last    Sample
+	tried   bool
+	faults  int    // one after the other
+	fault   Sample // the last of them
+	good    time.Duration
+	done    bool // one has succeeded, the last at good
+	recent  [recentOps]time.Duration
+	counted int  // those that ever were in recent
+	busy    bool // while the last was running, the device was seen at work for it
+	idle    bool // or was seen to have nothing to do
+	all     Histogram
 }
 
-// motion is how a device moves.
+// motion is how a device moves, by Op.
 type motion struct {
 	completed [2]uint64
-	still     [2]time.Duration // since when nothing was completed with something to complete
+	waits     [2]bool          // there is something to complete
+	since     [2]time.Duration // and was when this was first seen; nothing was completed since
 }
 
 // NewRecord returns the record of one volume, of which nothing is known yet.
@@ -85,7 +86,7 @@ func NewRecord(v Volume, limits Limits) *Record {
 	return &Record{volume: v, limits: limits, leaves: make([]motion, len(v.Leaves))}
 }
 
-// Add takes a sample. An operation that is older than the newest known, or that was told already, adds nothing.
+// Add takes a sample. One that is older than the newest of its kind, or that was told already, adds nothing.
 func (r *Record) Add(s Sample) {
 	if s.Op >= numOps {
 		return
@@ -94,70 +95,65 @@ func (r *Record) Add(s Sample) {
 	if a.tried && (s.Seq < a.last.Seq || s.Seq == a.last.Seq && a.last.Ended != 0) {
 		return
 	}
-	if !a.tried || s.Seq != a.last.Seq {
+	if s.Seq != a.last.Seq {
 		a.busy, a.idle = false, false
 	}
 	a.last, a.tried = s, true
 	if s.Ended != 0 {
 		a.end(s)
-		r.judge(s.Ended)
 	}
 }
 
-// end takes the outcome of an operation.
+// end takes the outcome of an operation. One that failed for no fault of the disk says nothing either way.
 func (a *attempts) end(s Sample) {
 	switch {
 	case isFault(s.Errno):
 		a.faults++
-		a.fault = s.Errno
+		a.fault = s
 	case s.Errno == 0:
 		a.faults = 0
-		a.good, a.succeeded = s.Ended, true
+		a.good, a.done = s.Ended, true
 		if a.held() {
-			return // how long a freeze lasted says nothing about the disk
+			return // how long a file system was frozen says nothing about the disk
 		}
-		took := s.Ended - s.Began
-		a.all.add(took)
-		a.recent[a.counted%recentOps] = took
+		a.all.add(s.Ended - s.Began)
+		a.recent[a.counted%recentOps] = s.Ended - s.Began
 		a.counted++
 	}
-}
-
-// held says that what is running waits for something else than the device.
-func (a *attempts) held() bool { return a.idle && !a.busy }
-
-// Observe takes the signals of a moment.
-func (r *Record) Observe(now time.Duration, s Signals) {
-	for i := range min(len(s.Leaves), len(r.leaves)) {
-		r.leaves[i].move(now, s.Leaves[i], !r.looked)
-	}
-	for op := range r.ops {
-		a := &r.ops[op]
-		if a.running() {
-			work := slices.ContainsFunc(s.Leaves, func(l Leaf) bool { return !l.Counted || l.waits(Op(op)) })
-			a.busy = a.busy || work
-			a.idle = a.idle || !work
-		}
-	}
-	r.seen, r.seenAt, r.looked = s, now, true
-	r.judge(now)
 }
 
 // running says that an operation has begun and not ended.
 func (a *attempts) running() bool { return a.tried && a.last.Ended == 0 }
 
+// held says that what is or was running waited for something else than the device.
+func (a *attempts) held() bool { return a.idle && !a.busy }
+
+// Observe takes the signals of a moment. It is to be called once a second or oftener; a stretch during which it was not proves nothing.
+func (r *Record) Observe(now time.Duration, s Signals) {
+	for i := range min(len(s.Leaves), len(r.leaves)) {
+		r.leaves[i].move(now, s.Leaves[i])
+	}
+	for op := range r.ops {
+		if a := &r.ops[op]; a.running() {
+			working := slices.ContainsFunc(s.Leaves, func(l Leaf) bool { return !l.Counted || l.waits(Op(op)) })
+			a.busy = a.busy || working
+			a.idle = a.idle || !working
+		}
+	}
+	r.seen, r.seenAt = s, now
+}
+
 // waits says that a device has something to answer, or does not even take requests.
 func (l Leaf) waits(op Op) bool { return l.InFlight[op] > 0 || l.State == DeviceSuspended }
 
 // move notes what a device has done since it was last looked at.
-func (m *motion) move(now time.Duration, l Leaf, first bool) {
+func (m *motion) move(now time.Duration, l Leaf) {
 	for op := range m.completed {
-		if first || !l.Counted || !l.waits(Op(op)) || l.Completed[op] != m.completed[op] {
-			m.still[op] = now
+		waits := l.Counted && l.waits(Op(op))
+		if !waits || !m.waits[op] || l.Completed[op] != m.completed[op] {
+			m.since[op] = now
 		}
-		if l.Counted {
-			m.completed[op] = l.Completed[op]
-		}
+		m.waits[op], m.completed[op] = waits, l.Completed[op]
 	}
 }
 
@@ -178,65 +174,68 @@ func (r *Record) Histogram(op Op) Histogram {
 
 // judge brings the grade up to date.
 func (r *Record) judge(now time.Duration) {
-	if why := r.fault(now); why != "" {
-		r.enter(now, Failed, why)
-		return
+	fault, at := r.fault(now)
+	slow := ""
+	if fault == "" {
+		slow = r.slowness(now)
 	}
-	if r.grade == Failed && r.recovering(now) {
-		return
-	}
-	if why := r.slowness(now); why != "" {
-		r.enter(now, Slow, why)
-		return
-	}
-	known := r.known(now)
 	switch {
-	case r.grade == Slow && known && now-r.since < r.limits.Calm:
-	case known:
-		r.enter(now, Healthy, "")
+	case fault != "":
+		r.enter(at, Failed, fault)
+	case r.grade == Failed && r.doubted(now):
+	case slow != "":
+		r.enter(now, Slow, slow)
+	case r.seen.Mount == MountDisappeared:
+		r.enter(now, Unknown, "no longer mounted")
+	case !r.known(now):
+		r.enter(now, Unknown, "no probe has succeeded lately")
+	case r.grade == Slow && now-r.since < r.limits.Calm:
 	default:
-		r.enter(now, Unknown, fmt.Sprintf("%v: nothing is known: no probe has succeeded lately", r.volume))
+		r.enter(now, Healthy, "")
 	}
 }
 
-func (r *Record) enter(now time.Duration, g Grade, why string) {
-	r.grade, r.culprit, r.since = g, why, now
+func (r *Record) enter(at time.Duration, g Grade, why string) {
+	r.grade, r.culprit, r.since = g, why, at
+	if why != "" {
+		r.culprit = r.volume.String() + ": " + why
+	}
 }
 
-// recovering says that a volume whose fault is gone has not worked for long enough to be believed, and not been silent for so long
-// that nothing is known.
-func (r *Record) recovering(now time.Duration) bool {
-	if slices.ContainsFunc(r.ops[:], func(a attempts) bool { return a.faults > 0 }) {
-		r.since = now
-	}
+// doubted says that a volume whose fault is gone has not worked for long enough to be believed, nor been silent for so long that
+// nothing is known of it any more.
+func (r *Record) doubted(now time.Duration) bool {
+	heard := r.since
 	for _, a := range r.ops {
-		if a.succeeded && a.good > r.since {
-			return now-r.since < r.limits.Recover
+		if a.faults > 0 {
+			r.since = max(r.since, a.fault.Ended)
+		}
+		if a.done {
+			heard = max(heard, a.good)
 		}
 	}
-	return now-r.since < r.limits.Stale
+	return heard-r.since < r.limits.Recover && now-heard < r.limits.Stale
 }
 
 // known says that a probe has succeeded lately.
 func (r *Record) known(now time.Duration) bool {
-	return slices.ContainsFunc(r.ops[:], func(a attempts) bool { return a.succeeded && now-a.good < r.limits.Stale })
+	return slices.ContainsFunc(r.ops[:], func(a attempts) bool { return a.done && now-a.good < r.limits.Stale })
 }
 
-// fault says why the volume has failed; nothing if it has not.
-func (r *Record) fault(now time.Duration) string {
+// fault says why the volume has failed, and when that was last seen; nothing if it has not.
+func (r *Record) fault(now time.Duration) (why string, at time.Duration) {
 	if why := r.told(); why != "" {
-		return r.volume.String() + ": " + why
+		return why, now
 	}
-	for op := range r.ops {
-		why := r.ops[op].failing(Op(op), r.limits, r.seen.Mount)
-		if why == "" {
-			why = r.hanging(Op(op), now)
+	for op := range numOps {
+		if why := r.failing(op, now); why != "" {
+			return why, r.ops[op].fault.Ended
 		}
-		if why != "" {
-			return r.volume.String() + ": " + why
+		if why := r.hanging(op, now); why != "" {
+			return why, now
 		}
 	}
-	return ""
+	return "", 0
 }
 
 // told says what the kernel itself declares to be lost. One device of several may be dead and nothing lost; then the probe decides.
@@ -256,7 +255,7 @@ func (r *Record) told() string {
 		return r.volume.Type + " has made itself read-only after errors"
 	case MountShutdown:
 		return r.volume.Type + " has shut itself down"
-	case MountUnknown, MountWritable, MountReadOnly, MountDisappeared:
+	case MountUnknown, MountWell, MountReadOnly, MountDisappeared:
 	}
 	if isFault(r.seen.Stat) {
 		return fmt.Sprintf("%s answers %q to everything", r.volume.Type, r.seen.Stat.Error())
@@ -264,76 +263,74 @@ func (r *Record) told() string {
 	return ""
 }
 
-// failing says that operations fail one after the other.
-func (a *attempts) failing(op Op, limits Limits, m MountState) string {
-	if a.faults < limits.Faults || a.fault == unix.EROFS && m == MountReadOnly {
+// failing says that operations fail one after the other, and did lately: those of a helper that is gone are not held against a
+// disk for ever.
+func (r *Record) failing(op Op, now time.Duration) string {
+	a := &r.ops[op]
+	wanted := a.fault.Errno == unix.EROFS && r.seen.Mount == MountReadOnly
+	if a.faults < r.limits.Faults || wanted || now-a.fault.Ended >= r.limits.Stale {
 		return ""
 	}
-	return fmt.Sprintf("%d %ss in a row failed: %v", a.faults, op, a.fault)
+	return fmt.Sprintf("%d %ss in a row failed, %s", a.faults, op, a.fault.Errno.Error())
 }
 
 // hanging says that nothing is answered.
 func (r *Record) hanging(op Op, now time.Duration) string {
-	a, limits := &r.ops[op], r.limits
-	still, counted, name := r.standstill(op)
+	a := &r.ops[op]
 	age := now - a.last.Began
+	name, still, counted := r.standstill(op)
 	switch {
-	case a.running() && age >= limits.Hung && still >= limits.Still,
-		a.running() && age >= limits.HungUnseen && !counted:
+	case a.running() && (age >= r.limits.Hung && still >= r.limits.Still || age >= r.limits.HungUnseen && !counted):
 		return fmt.Sprintf("a %s has not been answered for %s%s", op, seconds(age), r.inFlight(op))
-	case still >= limits.HungUnseen && !r.succeededSince(r.seenAt-still):
+	case still >= r.limits.HungUnseen && !r.doneSince(r.seenAt-still):
 		return fmt.Sprintf("%s has answered nothing for %s%s", name, seconds(still), r.inFlight(op))
 	}
 	return ""
 }
 
-// standstill is for how long the device that has stood still longest has done so, and whether any has counters to tell by.
-func (r *Record) standstill(op Op) (still time.Duration, counted bool, name string) {
+// standstill says which device has stood still the longest and for how long, and whether there are counters to tell by.
+func (r *Record) standstill(op Op) (name string, still time.Duration, counted bool) {
 	for i := range min(len(r.leaves), len(r.seen.Leaves)) {
-		l := r.seen.Leaves[i]
-		counted = counted || l.Counted
-		if d := r.seenAt - r.leaves[i].still[op]; l.Counted && d > still {
-			still, name = d, l.Name
+		counted = counted || r.seen.Leaves[i].Counted
+		if d := r.seenAt - r.leaves[i].since[op]; r.leaves[i].waits[op] && d > still {
+			name, still = r.seen.Leaves[i].Name, d
 		}
 	}
-	return still, counted, name
+	return name, still, counted
 }
 
-// succeededSince says that any operation that began at or after a moment was answered well.
-func (r *Record) succeededSince(moment time.Duration) bool {
-	return slices.ContainsFunc(r.ops[:], func(a attempts) bool { return a.succeeded && a.good >= moment })
+// doneSince says that an operation, whichever, has succeeded after a moment.
+func (r *Record) doneSince(moment time.Duration) bool {
+	return slices.ContainsFunc(r.ops[:], func(a attempts) bool { return a.done && a.good > moment })
 }
 
 // inFlight adds what hangs on which device.
 func (r *Record) inFlight(op Op) string {
-	var parts []string
+	var b strings.Builder
 	for _, l := range r.seen.Leaves {
 		if l.Counted && l.InFlight[op] > 0 {
-			parts = append(parts, fmt.Sprintf("%d in flight on %s", l.InFlight[op], l.Name))
+			fmt.Fprintf(&b, ", %d in flight on %s", l.InFlight[op], l.Name)
 		}
 	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return ", " + strings.Join(parts, ", ")
+	return b.String()
 }
 
 // slowness says why the volume is slow; nothing if it is not.
 func (r *Record) slowness(now time.Duration) string {
-	for op := range r.ops {
-		a := &r.ops[op]
-		if age := now - a.last.Began; a.running() && age >= r.limits.Late && !a.held() {
-			return fmt.Sprintf("%v: a %s has not been answered for %s", r.volume, Op(op), seconds(age))
-		}
-		limit := r.limits.Slow[op]
+	for op := range numOps {
+		a, limit := &r.ops[op], r.limits.Slow[op]
 		if r.grade == Slow {
 			limit /= 2
 		}
-		if slow := a.tenth(); slow >= limit {
-			return fmt.Sprintf("%v: one %s in ten takes %s or longer", r.volume, Op(op), seconds(slow))
-		}
-		if a.counted > 0 && a.succeeded && now-a.good < r.limits.Stale && a.latest() >= r.limits.Late {
-			return fmt.Sprintf("%v: a %s took %s", r.volume, Op(op), seconds(a.latest()))
+		age, slow := now-a.last.Began, a.tenth()
+		switch {
+		case a.running() && age >= r.limits.Late && !a.held():
+			return fmt.Sprintf("a %s has not been answered for %s", op, seconds(age))
+		case !r.known(now): // what was measured is past
+		case slow >= limit:
+			return fmt.Sprintf("one %s in ten takes %s or longer", op, seconds(slow))
+		case a.counted > 0 && a.latest() >= r.limits.Late:
+			return fmt.Sprintf("a %s took %s", op, seconds(a.latest()))
 		}
 	}
 	return ""
@@ -342,14 +339,13 @@ func (r *Record) slowness(now time.Duration) string {
 // latest is how long the last operation took that was counted.
 func (a *attempts) latest() time.Duration { return a.recent[(a.counted-1)%recentOps] }
 
-// tenth is what one in ten of the recent operations has exceeded; 0 while there are too few.
+// tenth is what one in ten of the recent operations took at least; 0 while there are too few.
 func (a *attempts) tenth() time.Duration {
 	n := min(a.counted, recentOps)
 	if n < leastOps {
 		return 0
 	}
-	sorted := slices.Sorted(slices.Values(a.recent[:n]))
-	return sorted[n-1-n/10]
+	return slices.Sorted(slices.Values(a.recent[:n]))[n-n/10]
 }
 
 // seconds writes a duration as an operator wants to read it.

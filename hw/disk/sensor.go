@@ -19,6 +19,8 @@ type Sensor struct {
 	tree   fs.FS
 	volume Volume
 	folder int // O_PATH descriptor of the mount point, or -1
+	// shielded says that its mount is read-only and the file system is not: systemd does that to services.
+	shielded bool
 	// hidden are the paths of a multipath NVMe namespace, whose own counters older kernels do not keep; by leaf.
 	hidden map[string][]string
 }
@@ -41,6 +43,11 @@ func OpenSensor(v Volume) (*Sensor, error) {
 // openSensor reads from any tree, and asks no descriptor.
 func openSensor(tree fs.FS, v Volume) *Sensor {
 	s := &Sensor{tree: tree, volume: v, folder: -1, hidden: map[string][]string{}}
+	if text, err := fs.ReadFile(tree, mountinfo); err == nil {
+		s.shielded = slices.ContainsFunc(parseMounts(text), func(m mount) bool {
+			return m.device == v.Device && m.point == v.Mount && slices.Contains(m.options, "ro") && !slices.Contains(m.super, "ro")
+		})
+	}
 	all, _ := fs.ReadDir(tree, "sys/class/block")
 	for _, leaf := range v.Leaves {
 		for _, d := range all {
@@ -71,7 +78,7 @@ func (s *Sensor) Close() {
 func (s *Sensor) Read() Signals {
 	var now Signals
 	if text, err := fs.ReadFile(s.tree, mountinfo); err == nil {
-		now.Mount = mountState(parseMounts(text), s.volume)
+		now.Mount = mountState(parseMounts(text), s.volume, s.shielded)
 	}
 	if s.folder >= 0 {
 		var st unix.Stat_t
@@ -99,12 +106,13 @@ func Errno(err error) unix.Errno {
 	return unix.EIO
 }
 
-// mountState judges what is mounted now against what the volume was when it was found.
-func mountState(mounts []mount, v Volume) MountState {
-	state := MountDisappeared
+// mountState judges what is mounted now against what the volume was when it was found. Shielded says that its mount was read-only
+// from the beginning and the file system was not.
+func mountState(mounts []mount, v Volume, shielded bool) MountState {
 	if len(mounts) == 0 {
 		return MountUnknown
 	}
+	state := MountDisappeared
 	for _, m := range mounts {
 		if m.device != v.Device {
 			continue
@@ -115,11 +123,11 @@ func mountState(mounts []mount, v Volume) MountState {
 		case slices.Contains(m.super, "emergency_ro"):
 			return MountErrorsRead
 		case v.ReadOnly || !slices.Contains(m.super, "ro"):
-			state = MountWritable
-		case m.point == v.Mount && slices.Contains(m.options, "ro"):
-			// remount(2) marks both the mount and the file system; a file system that gives up marks only itself.
+			state = MountWell
+		case m.point == v.Mount && slices.Contains(m.options, "ro") && !shielded:
+			// remount(2) marks the mount and the file system; a file system that gives up marks only itself.
 			return MountReadOnly
-		case state == MountDisappeared || m.point == v.Mount:
+		default:
 			state = MountErrorsRead
 		}
 	}

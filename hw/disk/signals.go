@@ -38,7 +38,7 @@ type MountState uint8
 // The states; the zero value is not knowing.
 const (
 	MountUnknown     MountState = iota
-	MountWritable               // as it should be, or read-only by somebody's will from the beginning
+	MountWell                   // as it should be, or read-only by somebody's will from the beginning
 	MountReadOnly               // an administrator has made it so since
 	MountErrorsRead             // the file system has made itself read-only
 	MountShutdown               // the file system has shut itself down
@@ -48,7 +48,7 @@ const (
 // String returns lower-case words for logs and status.
 func (s MountState) String() string {
 	switch s {
-	case MountWritable:
+	case MountWell:
 		return "well"
 	case MountReadOnly:
 		return "read-only"

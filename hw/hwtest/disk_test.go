@@ -3,7 +3,9 @@ package hwtest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -213,4 +215,51 @@ func TestDiskIsRemounted(t *testing.T) {
 	if err := put(d, "file", "text"); err != nil {
 		t.Errorf("writable again: %v", err)
 	}
+}
+
+// TestDiskOfAKilledProcess is the worst case: whoever made the disk is killed while a thread of it hangs on the disk. Were the
+// disk served by the same process, the thread would keep it from ending, and the request would hang for ever.
+func TestDiskOfAKilledProcess(t *testing.T) {
+	const inside = "STANDFAST_TEST_DISK_VICTIM"
+	if os.Getenv(inside) != "" {
+		d := newDisk(t, New(t), nil)
+		if err := d.Hang(); err != nil {
+			t.Fatal(err)
+		}
+		go peek(d)
+		eventually(t, "a request hangs", func() bool {
+			n, err := d.Held()
+			return err == nil && n > 0
+		})
+		fmt.Printf("hangs on %s\n", d.Name())
+		select {} // until it is killed
+	}
+	newDisk(t, New(t), nil) // skips where none can be made
+	victim := exec.Command("/proc/self/exe", "-test.run=^TestDiskOfAKilledProcess$")
+	victim.Env = append(os.Environ(), inside+"=1")
+	output, err := victim.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var name string
+	if _, err := fmt.Fscanf(output, "hangs on %s\n", &name); err != nil {
+		t.Errorf("the victim's disk: %v", err)
+	}
+	if err := victim.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- victim.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the killed process does not end")
+	}
+	eventually(t, "the loop device lets go of its file", func() bool {
+		_, err := os.Stat("/sys/block/" + name + "/loop")
+		return errors.Is(err, os.ErrNotExist)
+	})
 }
