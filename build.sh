@@ -15,6 +15,7 @@ usage() {
 	  test             format, vet, layout and every test; race detector included
 	  demo [flag...]   two routers in throw-away namespaces tell the four stories of the crossover cable
 	  bench [flag...]  how long a takeover takes, over many runs
+	  soak [flag...]   what a router must survive, for minutes: -for 10m, -jobs 2, or the stories named behind the flags; -h lists all
 	  mutate [NAME...] would the tests notice? small changes of vrrp, vrrp/verdict and vrrp/node, and the deliberate defects
 	  sim [flag...]    simulated worlds on all cores: -for 10m, -seeds N, -seed S, -story FILE; -h lists all
 	  fuzz [flag...]   every fuzz target, or those named behind the flags, one after the other: -for 10m, -keep; -h lists all
@@ -171,7 +172,7 @@ fuzzed() {
 verb=${1:-build}
 [ $# = 0 ] || shift
 case $verb in
-demo | bench | mutate | sim | fuzz) ;;
+demo | bench | soak | mutate | sim | fuzz) ;;
 build | test | check) [ $# = 0 ] || { usage >&2; exit 2; } ;;
 -h | --help | help) usage; exit ;;
 *) usage >&2; exit 2 ;;
@@ -182,7 +183,7 @@ build) build ;;
 test) formatted; compiled; vetted; tested ;;
 check) formatted; compiled; reproduced; vetted; linted; tested; vulnerable ;;
 mutate) mutated "$@" ;;
-demo | bench) laboratory "$verb" "$@" ;;
+demo | bench | soak) laboratory "$verb" "$@" ;;
 sim) simulated "$@" ;;
 fuzz) fuzzed "$@" ;;
 esac

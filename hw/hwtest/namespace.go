@@ -208,14 +208,14 @@ func (n *Namespace) Signal(s syscall.Signal) error {
 	}
 	var errs []error
 	for _, pid := range pids {
-		errs = append(errs, n.signal(pid, s))
+		errs = append(errs, n.SignalProcess(pid, s))
 	}
 	return errors.Join(errs...)
 }
 
-// signal sends one signal through a pidfd. The process is looked at again once the descriptor pins it, lest its number has
-// passed to a stranger in between.
-func (n *Namespace) signal(pid int, s syscall.Signal) error {
+// SignalProcess sends a signal to one of the processes that [Namespace.Pids] lists, through a pidfd. The process is looked at
+// again once the descriptor pins it, lest its number has passed to a stranger in between. One that has ended is no error.
+func (n *Namespace) SignalProcess(pid int, s syscall.Signal) error {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
 		return nil
@@ -273,7 +273,7 @@ func (n *Namespace) killAll() error {
 			return fmt.Errorf("processes %v survive SIGKILL", pids)
 		}
 		for _, pid := range pids {
-			if err := n.signal(pid, syscall.SIGKILL); err != nil {
+			if err := n.SignalProcess(pid, syscall.SIGKILL); err != nil {
 				return err
 			}
 		}

@@ -1,116 +1,31 @@
 package lab
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"net/netip"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"standfast/hw/hwtest"
-
-	"golang.org/x/sys/unix"
 )
 
-// An advert is one that arrived at the far end of the cable.
-type advert struct {
-	at       time.Time
-	from     netip.Addr
-	priority byte
-}
-
-// adverts are what a router's cable port hears, whether or not a daemon listens there.
-type adverts struct {
-	file *os.File
-	done chan struct{}
-
-	mu    sync.Mutex
-	heard []advert
-}
-
-// hearAdverts listens at the heartbeat port of a member.
-func (s *scene) hearAdverts(m *Member) *adverts {
+// adverts captures what both routers put onto the cable.
+func (s *scene) adverts() *Adverts {
 	s.t.Helper()
-	a := &adverts{done: make(chan struct{})}
-	index := m.Port(HeartbeatPort).Index()
-	check(s.t, m.Namespace().Do(func() error {
-		protocol := binary.NativeEndian.Uint16([]byte{unix.ETH_P_IP >> 8, unix.ETH_P_IP & 0xff})
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(protocol))
-		if err != nil {
-			return err
-		}
-		if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: index}); err != nil {
-			unix.Close(fd)
-			return err
-		}
-		a.file = os.NewFile(uintptr(fd), "adverts")
-		return nil
-	}))
-	go a.listen()
-	s.t.Cleanup(func() { a.file.Close(); <-a.done })
+	a, err := s.Adverts()
+	check(s.t, err)
+	s.t.Cleanup(func() { a.Close() })
 	return a
 }
 
-// What of an advert's packet is looked at.
-const (
-	ipv4Length   = 20
-	ipv4Protocol = 9
-	ipv4Source   = 12
-	vrrpProtocol = 112
-	vrrpPriority = 2
-)
-
-func (a *adverts) listen() {
-	defer close(a.done)
-	packet := make([]byte, 2048)
-	for {
-		n, err := a.file.Read(packet)
-		if errors.Is(err, unix.ENETDOWN) {
-			continue
-		}
-		if err != nil {
-			return
-		}
-		header := int(packet[0]&0x0f) * 4
-		if n < ipv4Length || n < header+vrrpPriority+1 || packet[ipv4Protocol] != vrrpProtocol {
-			continue
-		}
-		heard := advert{at: time.Now(), from: netip.AddrFrom4([4]byte(packet[ipv4Source:])), priority: packet[header+vrrpPriority]}
-		a.mu.Lock()
-		a.heard = append(a.heard, heard)
-		a.mu.Unlock()
-	}
-}
-
-// between returns the adverts of a router that were heard from one moment on and before another; a zero to is now.
-func (a *adverts) between(from *Member, since, to time.Time) []advert {
-	sender := netip.AddrFrom4([4]byte{10, 255, 0, 1})
-	if from.Name() == "B" {
-		sender = netip.AddrFrom4([4]byte{10, 255, 0, 2})
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var found []advert
-	for _, x := range a.heard {
-		if x.from == sender && !x.at.Before(since) && (to.IsZero() || x.at.Before(to)) {
-			found = append(found, x)
-		}
-	}
-	return found
-}
-
 // next waits for the next advert of a router.
-func (s *scene) next(a *adverts, from *Member) advert {
+func (s *scene) next(a *Adverts, from *Member) Advert {
 	s.t.Helper()
 	since := time.Now()
-	var found []advert
-	if !eventually(5*interval, func() bool { found = a.between(from, since, time.Time{}); return len(found) > 0 }) {
+	var found []Advert
+	if !eventually(5*interval, func() bool { found = a.Between(from, since, time.Time{}); return len(found) > 0 }) {
 		s.t.Fatalf("%s sends no advert", from.Name())
 	}
 	return found[0]
@@ -139,14 +54,14 @@ func TestLease(t *testing.T) {
 			t.Run(fmt.Sprintf("%v %v after an advert", sig, phase), func(t *testing.T) {
 				t.Parallel()
 				s := watched(t, Options{})
-				heard := s.hearAdverts(s.B)
+				heard := s.adverts()
 				events, err := s.A.Namespace().Watch()
 				check(t, err)
 				defer events.Close()
 				s.start(s.A)
 				s.await(bootWait+masterDownA, SideA)
 				s.next(heard, s.A) // the leases of the start are renewed by now
-				s.watch(time.Until(s.next(heard, s.A).at.Add(phase)))
+				s.watch(time.Until(s.next(heard, s.A).At.Add(phase)))
 				dead := s.signal(s.A, sig)
 				var gone time.Time
 				for _, lan := range s.LANs {
@@ -158,8 +73,8 @@ func TestLease(t *testing.T) {
 						gone = e.At
 					}
 				}
-				sent := heard.between(s.A, time.Time{}, time.Time{})
-				last := sent[len(sent)-1].at
+				sent := heard.Between(s.A, time.Time{}, time.Time{})
+				last := sent[len(sent)-1].At
 				t.Logf("%v after the last advert the last address was gone", gone.Sub(last).Round(time.Millisecond))
 				if after := gone.Sub(last); after > leaseBound {
 					t.Errorf("the last address went %v after the last advert, promised are %v", after, leaseBound)
@@ -176,7 +91,7 @@ func TestLease(t *testing.T) {
 func TestAwakening(t *testing.T) {
 	t.Parallel()
 	s := settled(t)
-	heard := s.hearAdverts(s.B)
+	heard := s.adverts()
 	stopped := s.signal(s.A, syscall.SIGSTOP)
 	took := s.await(leaseBound+MasterDown, SideB).Sub(stopped)
 	t.Logf("B serves %v after the stop", took.Round(time.Millisecond))
@@ -185,12 +100,12 @@ func TestAwakening(t *testing.T) {
 	s.watch(5 * time.Second)
 	s.await(5*time.Second, SideA) // it has the higher priority: it listened, and preempted
 	s.watch(2 * interval)
-	first := heard.between(s.A, woken, time.Time{})
+	first := heard.Between(s.A, woken, time.Time{})
 	if len(first) == 0 {
 		t.Fatal("A holds the addresses and sends no advert")
 	}
-	t.Logf("A adverts again %v after it was woken", first[0].at.Sub(woken).Round(time.Millisecond))
-	if listened := first[0].at.Sub(woken); listened < 3*interval {
+	t.Logf("A adverts again %v after it was woken", first[0].At.Sub(woken).Round(time.Millisecond))
+	if listened := first[0].At.Sub(woken); listened < 3*interval {
 		t.Errorf("A speaks %v after it was woken: it did not listen", listened)
 	}
 	line := s.since(stopped)

@@ -183,17 +183,28 @@ func (p *Pair) Observe(every time.Duration) (*hwtest.Observer, error) {
 
 // Start starts a daemon on the member with the member's configuration.
 func (m *Member) Start(d Daemon) error {
-	file, err := d.install(m.dir, m.Config)
+	cmd, err := m.prepare(d)
 	if err != nil {
 		return err
 	}
-	cmd := d.Command(file)
 	cmd.Stdout, cmd.Stderr = m.Log, m.Log
-	if m.process, err = m.Router.Start(cmd); err != nil {
-		return err
+	return m.launch(cmd)
+}
+
+// prepare writes the member's configuration and returns how the daemon is started with it.
+func (m *Member) prepare(d Daemon) (*exec.Cmd, error) {
+	file, err := d.install(m.dir, m.Config)
+	if err != nil {
+		return nil, err
 	}
 	m.daemon = d
-	return nil
+	return d.Command(file), nil
+}
+
+// launch starts what prepare returned.
+func (m *Member) launch(cmd *exec.Cmd) (err error) {
+	m.process, err = m.Router.Start(cmd)
+	return err
 }
 
 // Restart gives a member that lost power its power back and starts the daemon that ran on it.

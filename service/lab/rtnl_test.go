@@ -155,15 +155,15 @@ func TestRenewalHeldUp(t *testing.T) {
 	s := settled(t)
 	outside, err := s.Lab.Router("outside")
 	check(t, err)
-	heard := s.hearAdverts(s.B)
+	heard := s.adverts()
 	events, err := s.A.Namespace().Watch()
 	check(t, err)
 	defer events.Close()
 	begun := time.Now()
 	for _, hold := range []time.Duration{time.Second, 2500 * time.Millisecond} {
-		s.watch(time.Until(s.next(heard, s.A).at.Add(interval - 50*time.Millisecond)))
+		s.watch(time.Until(s.next(heard, s.A).At.Add(interval - 50*time.Millisecond)))
 		held, released := s.hold(outside.Namespace(), hold)
-		sent := heard.between(s.A, held, released)
+		sent := heard.Between(s.A, held, released)
 		if len(sent) < int(hold/interval) {
 			t.Errorf("%d adverts while the lock was held for %v", len(sent), released.Sub(held))
 		}

@@ -15,6 +15,10 @@ import (
 
 // Status is the part of `standfast status --json` that the laboratory reads.
 type Status struct {
+	Node struct {
+		Storage struct{ State string }
+		Lost    map[string]uint64
+	}
 	Instances []struct {
 		Name    string
 		State   string

@@ -198,7 +198,7 @@ func TestFirstOfItsSubnetIsRemoved(t *testing.T) {
 func TestStop(t *testing.T) {
 	t.Parallel()
 	s := settled(t)
-	heard := s.hearAdverts(s.B)
+	heard := s.adverts()
 	begun := time.Now()
 	check(t, s.A.Daemon().Signal(syscall.SIGTERM))
 	if err := s.A.Daemon().Wait(); err != nil {
@@ -218,8 +218,8 @@ func TestStop(t *testing.T) {
 			t.Errorf("route %v stays", r.prefix)
 		}
 	}
-	goodbye := heard.between(s.A, begun, time.Time{})
-	if len(goodbye) == 0 || goodbye[len(goodbye)-1].priority != 0 {
+	goodbye := heard.Between(s.A, begun, time.Time{})
+	if len(goodbye) == 0 || goodbye[len(goodbye)-1].Priority != 0 {
 		t.Errorf("the last words of A: %v, want priority 0", goodbye)
 	}
 	took := s.await(2*interval, SideB).Sub(begun)

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParse(t *testing.T) {
+	p, err := parse([]string{"-standfast", "/dev/null", "-for", "20s", "calm", "spin"})
+	if err != nil || p.trouble != 20*time.Second || len(p.stories) != 2 || p.stories[1].name != "spin" {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if p, err := parse([]string{"-standfast", "/dev/null"}); err != nil || len(p.stories) != len(stories()) || p.trouble != 10*time.Minute {
+		t.Errorf("without arguments: %+v, %v", p, err)
+	}
+	for _, args := range [][]string{{"-standfast", "/no/such"}, {"-standfast", "/dev/null", "calmer"}, {"-standfast", "/dev/null", "-jobs", "0"}, {"-for"}} {
+		if _, err := parse(args); err == nil {
+			t.Errorf("%q is accepted", args)
+		}
+	}
+}
+
+// TestNames wants every story to have a name of its own and a promise.
+func TestNames(t *testing.T) {
+	seen := map[string]bool{}
+	for _, y := range stories() {
+		if seen[y.name] || y.name == "" || y.promise == "" || y.play == nil {
+			t.Errorf("story %q", y.name)
+		}
+		seen[y.name] = true
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	var r row
+	if got := r.verdict(); got != "as promised" {
+		t.Errorf("of nothing: %q", got)
+	}
+	r.remark("bitten after %v", time.Second)
+	if got := r.verdict(); got != "as promised, bitten after 1s" {
+		t.Errorf("with a remark: %q", got)
+	}
+	r.busy = "late"
+	if got := r.verdict(); !strings.Contains(got, "too busy") {
+		t.Errorf("of a busy machine: %q", got)
+	}
+	r.complaints = []string{"x", "y"}
+	if got := r.verdict(); got != "NOT AS PROMISED: x; y" {
+		t.Errorf("with complaints: %q", got)
+	}
+	var b strings.Builder
+	table(&b, time.Minute, []row{{story: story{name: "calm"}, lasted: time.Minute}})
+	if !strings.Contains(b.String(), "calm") || !strings.Contains(b.String(), "as promised") {
+		t.Errorf("table: %s", b.String())
+	}
+}
+
+// TestGraftsFit wants the places of the defects to be there, so that a change of the product that moves them is noticed.
+func TestGraftsFit(t *testing.T) {
+	if _, err := overlay(t.TempDir()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestControl(t *testing.T) {
+	c := newControl()
+	defer c.stop()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		c.mu.Lock()
+		n := len(c.late)
+		c.mu.Unlock()
+		if n > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is measured")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	many := &control{}
+	if got := many.quantile(99); got != 0 {
+		t.Errorf("of nothing: %v", got)
+	}
+	for i := range 200 {
+		many.late = append(many.late, time.Duration(200-i))
+	}
+	for share, want := range map[int]time.Duration{50: 100, 99: 198, 100: 200} {
+		if got := many.quantile(share); got != want {
+			t.Errorf("%d of 100: %v, want %v", share, got, want)
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"standfast/hw/hwtest"
+)
+
+// programVariable names the standfast under test; without it the one of this tree is built.
+const programVariable = "STANDFAST"
+
+const (
+	// together is how many stories are told at once: most of their time they wait.
+	together = "5"
+	// trouble is how long it lasts in a test, attempts how often a story is told on a machine that has no time for it.
+	trouble  = 5 * time.Second
+	attempts = 3
+)
+
+var (
+	scratch string // a folder that goes with the tests
+
+	built  = sync.OnceValues(func() (string, error) { return buildProgram(scratch, false) })
+	broken = sync.OnceValues(func() (string, error) { return buildProgram(scratch, true) })
+)
+
+func TestMain(m *testing.M) {
+	flag.Set("test.parallel", together) // before the command line is parsed, which may set it again
+	os.Exit(hwtest.Main(func() int {
+		var err error
+		if scratch, err = os.MkdirTemp("", "standfast-test-"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(scratch)
+		return m.Run()
+	}))
+}
+
+// underTest is what the stories are told of.
+func underTest(t *testing.T) programs {
+	t.Helper()
+	hwtest.New(t) // skips where there can be no laboratory
+	p := programs{product: os.Getenv(programVariable), defective: broken}
+	if p.product == "" {
+		var err error
+		if p.product, err = built(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
+// named returns a story.
+func named(t *testing.T, name string) story {
+	t.Helper()
+	for _, y := range stories() {
+		if y.name == name {
+			return y
+		}
+	}
+	t.Fatalf("there is no story %q", name)
+	return story{}
+}
+
+// TestStories tells those stories that take seconds.
+func TestStories(t *testing.T) {
+	p := underTest(t)
+	for _, name := range []string{"calm", "outlets", "pause-2s", "pause-10s", "kill-service", "deadlock", "spin"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			y := named(t, name)
+			for range attempts {
+				r, err := y.tell(p, trouble)
+				if err != nil {
+					t.Fatalf("%v\n%s", err, r.journal)
+				}
+				if len(r.complaints) > 0 {
+					t.Fatalf("%s\n%s: %s\n%s", y.promise, name, r.verdict(), r.journal)
+				}
+				t.Logf("%d transitions, %d adverts, late %v, doubled %v, %d dropped, %d bitten: %s",
+					r.transitions, r.adverts, r.lateness, r.doubled, r.dropped, r.kills, r.verdict())
+				if r.busy == "" {
+					return
+				}
+			}
+			t.Skipf("in %d attempts the machine had no time for the laboratory", attempts)
+		})
+	}
+}
+
+// TestStoriesCanFail tells stories of a daemon that breaks their promise.
+func TestStoriesCanFail(t *testing.T) {
+	p := underTest(t)
+	for _, test := range []struct{ story, defect, complaint string }{
+		{"outlets", "loud", "moved"},
+		{"calm", "deadlock", "watchdog kills"},
+	} {
+		t.Run(test.story+" of one that is "+test.defect, func(t *testing.T) {
+			t.Parallel()
+			y := named(t, test.story)
+			y.setting.defect, y.setting.watchdog = test.defect, watchdogSoon
+			play := y.play
+			y.play = func(s *stage) error {
+				trip := time.AfterFunc(time.Second, func() { s.A.Daemon().Signal(syscall.SIGHUP) }) // its end is noticed elsewhere
+				defer trip.Stop()
+				return play(s)
+			}
+			r, err := y.tell(p, 8*time.Second)
+			if !strings.Contains(r.verdict(), test.complaint) && err == nil {
+				t.Errorf("no complaint of %q: %s", test.complaint, r.verdict())
+			}
+		})
+	}
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"standfast/hw/hwtest"
+	"standfast/service/lab"
+)
+
+// A setting is how the pair of a story is set up.
+type setting struct {
+	fast     bool // adverts ten times a second, in version 3; else every second, in version 2
+	watchdog time.Duration
+	noisy    bool   // each reload has much to complain of
+	defect   string // what the daemon of A was given that no product has; empty: nothing
+}
+
+// interval is the time between adverts.
+func (s setting) interval() time.Duration {
+	if s.fast {
+		return 100 * time.Millisecond
+	}
+	return time.Second
+}
+
+// A stage is a pair of supervised routers on which a story is told.
+type stage struct {
+	*lab.Pair
+	setting
+	observer *hwtest.Observer
+	adverts  *lab.Adverts
+	control  *control
+	trouble  time.Duration // how long the story's trouble lasts
+	began    time.Time     // when it began
+
+	supervisors map[*lab.Member]*lab.Supervisor
+	held        []io.Closer // to the end of the stage
+
+	mu         sync.Mutex
+	complaints []string
+	outcome    row
+}
+
+// complain notes in what the product differs from what it promises.
+func (s *stage) complain(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.complaints = append(s.complaints, fmt.Sprintf(format, args...))
+}
+
+// build makes the pair and settles it: A is MASTER, B stands by and is calibrated.
+func (s *stage) build(p programs) error {
+	for _, m := range s.Members() {
+		if s.fast {
+			m.Config = bytes.Replace(m.Config, []byte("    advert_int 1\n"), []byte("    advert_int 0.1\n    version 3\n"), 1)
+		}
+		if s.noisy {
+			m.Config = noisy(m.Config)
+		}
+	}
+	var err error
+	if s.adverts, err = s.Adverts(); err != nil {
+		return err
+	}
+	if s.observer, err = s.Observe(0); err != nil {
+		return err
+	}
+	for _, m := range s.Members() {
+		program, unit := p.product, lab.Unit{Watchdog: s.watchdog, Pipe: m == s.B}
+		if s.defect != "" && m == s.A {
+			unit.Environment = []string{defectVariable + "=" + s.defect}
+			if program, err = p.defective(); err != nil {
+				return err
+			}
+		}
+		if s.supervisors[m], err = m.Supervise(lab.Standfast(program), unit); err != nil {
+			return err
+		}
+	}
+	return s.Settle(s.observer, lab.SideA)
+}
+
+// close ends everything, whatever state it is in.
+func (s *stage) close() error {
+	for _, one := range s.supervisors {
+		if one != nil {
+			one.Stop()
+			one.Close()
+		}
+	}
+	s.control.stop()
+	for _, one := range s.held {
+		one.Close()
+	}
+	err := s.Lab.Close()
+	if s.adverts != nil {
+		s.adverts.Close()
+	}
+	return errors.Join(err, s.Close())
+}
+
+// watch lets the observer see the given time pass.
+func (s *stage) watch(d time.Duration) error {
+	end := time.Now().Add(d)
+	_, err := s.observer.Await(d+time.Minute, func(x hwtest.Sample) bool { return x.At.After(end) })
+	return err
+}
+
+// await waits until the given side alone has every address and answers for it.
+func (s *stage) await(patience time.Duration, who hwtest.Set) (time.Time, error) {
+	sample, err := s.observer.Await(patience, func(x hwtest.Sample) bool { return lab.Held(x, who) })
+	if err != nil {
+		return time.Time{}, fmt.Errorf("the addresses do not come to %s: %w", s.names(who), err)
+	}
+	return sample.At, nil
+}
+
+func (s *stage) names(who hwtest.Set) string {
+	return hwtest.Timeline{Routers: []*hwtest.Router{s.A.Router, s.B.Router}}.Names(who)
+}
+
+// seen is what the observer saw since the trouble began.
+func (s *stage) seen() hwtest.Timeline { return s.observer.Timeline().Between(s.began, time.Time{}) }
+
+// journal is the end of what both daemons wrote, to explain a failure.
+func (s *stage) journal() string {
+	var b strings.Builder
+	for _, m := range s.Members() {
+		lines := slices.DeleteFunc(m.Log.Between(time.Time{}, time.Time{}), func(l lab.Line) bool { return strings.Contains(l.Text, complaint) })
+		for _, line := range lines[max(0, len(lines)-40):] {
+			fmt.Fprintf(&b, "    %s %9.3f  %s\n", m.Name(), line.At.Sub(s.began).Seconds(), line.Text)
+		}
+	}
+	line := s.seen()
+	if len(line.Samples) > 0 {
+		fmt.Fprintf(&b, "    observed, at the coarsest every %v:\n%v", line.Coarsest().Round(time.Millisecond), line)
+	}
+	return b.String()
+}
+
+// A control measures how late the machine is for whoever wants to run: what is late on it is not always the product.
+type control struct {
+	quit, done chan struct{}
+	mu         sync.Mutex
+	late       []time.Duration
+}
+
+const controlEvery = 10 * time.Millisecond
+
+func newControl() *control {
+	c := &control{quit: make(chan struct{}), done: make(chan struct{})}
+	go c.run()
+	return c
+}
+
+func (c *control) run() {
+	defer close(c.done)
+	tick := time.NewTimer(controlEvery)
+	for due := time.Now().Add(controlEvery); ; due = time.Now().Add(controlEvery) {
+		tick.Reset(time.Until(due))
+		select {
+		case <-c.quit:
+			return
+		case now := <-tick.C:
+			c.mu.Lock()
+			c.late = append(c.late, max(0, now.Sub(due)))
+			c.mu.Unlock()
+		}
+	}
+}
+
+// quantile is how late the machine was at most, in so many of a hundred times.
+func (c *control) quantile(share int) time.Duration {
+	c.mu.Lock()
+	late := slices.Clone(c.late)
+	c.mu.Unlock()
+	if len(late) == 0 {
+		return 0
+	}
+	slices.Sort(late)
+	return late[max(0, (len(late)*share+99)/100-1)]
+}
+
+// reset forgets what was measured before.
+func (c *control) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.late = nil
+}
+
+func (c *control) stop() {
+	close(c.quit)
+	<-c.done
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"standfast/hw/hwtest"
+	"standfast/service/lab"
+)
+
+// A story is something that happens to one router of a pair and that nobody else may notice, or not more than is promised.
+type story struct {
+	name    string
+	promise string
+	setting setting
+	play    func(*stage) error
+}
+
+const (
+	// watchdogUsual is that of the unit.
+	watchdogUsual = 10 * time.Second
+	// watchdogSoon is the least with which a loop that goes round each second is fed in time.
+	watchdogSoon = 4 * time.Second
+)
+
+// stories returns all of them, in the order in which they are told.
+func stories() []story {
+	calm, quick := setting{watchdog: watchdogUsual}, setting{watchdog: watchdogUsual, fast: true}
+	broken := func(how string) setting { return setting{watchdog: watchdogSoon, defect: how} }
+	const once = "bitten once and started again; no address answered by two for longer than an advert interval"
+	return []story{
+		{"calm", "nothing happens, for hours: adverts on time, no watchdog kill", quick, calmly},
+		{"outlets", "journal, syslog, PID 1, script helper and control clients stand still: no transition, adverts on time, lines lost and counted",
+			setting{watchdog: watchdogUsual, fast: true, noisy: true}, frozenOutlets},
+		{"pause-2s", "the MASTER is stopped for 2 s: nobody moves, it announces itself again", setting{}, pause(2 * time.Second)},
+		{"pause-10s", "for 10 s: B serves, A listens before it speaks", setting{}, pause(10 * time.Second)},
+		{"pause-231s", "for 231 s, as in the field: the same", setting{}, pause(231 * time.Second)},
+		{"kill-service", "the service is killed: started again, one router answers", calm, killedService},
+		{"kill-helpers", "each helper is killed: there again, no transition, scripts run", quick, killedHelpers},
+		{"deadlock", "the loop deadlocks: " + once, broken("deadlock"), defective},
+		{"spin", "the loop spins: " + once, broken("spin"), defective},
+		{"mute", "adverts do not leave: " + once, broken("mute"), defective},
+		{"actors", "the kernel never answers those who change addresses: " + once, broken("actors"), defective},
+	}
+}
+
+// calmly watches a pair to which nothing happens.
+func calmly(s *stage) error {
+	s.begin()
+	if err := s.watch(s.trouble); err != nil {
+		return err
+	}
+	s.undisturbed()
+	s.onTime(s.A)
+	s.healthy()
+	return nil
+}
+
+// A row is how a story ended.
+type row struct {
+	story       story
+	lasted      time.Duration
+	transitions int
+	adverts     int          // of A, where they are judged
+	lateness    lab.Lateness // of those
+	doubled     time.Duration
+	dropped     uint64
+	kills       int // by the watchdog
+	remarks     []string
+	complaints  []string
+	busy        string // why the machine could not be judged on
+	journal     string // where something is complained of
+}
+
+func (r *row) remark(format string, args ...any) {
+	r.remarks = append(r.remarks, fmt.Sprintf(format, args...))
+}
+
+// verdict is the last column.
+func (r row) verdict() string {
+	switch {
+	case len(r.complaints) > 0:
+		return "NOT AS PROMISED: " + strings.Join(r.complaints, "; ")
+	case r.busy != "":
+		return "the machine was too busy: " + r.busy
+	}
+	return strings.Join(append([]string{"as promised"}, r.remarks...), ", ")
+}
+
+// programs are what the routers run.
+type programs struct {
+	product   string
+	defective func() (string, error) // builds it when it is needed
+}
+
+// tell tells a story on a pair of its own.
+func (y story) tell(p programs, trouble time.Duration) (row, error) {
+	l, err := hwtest.Open()
+	if err != nil {
+		return row{}, err
+	}
+	pair, err := lab.NewPair(l, lab.Options{})
+	if err != nil {
+		return row{}, errors.Join(err, l.Close())
+	}
+	s := &stage{Pair: pair, setting: y.setting, trouble: trouble, control: newControl(),
+		supervisors: map[*lab.Member]*lab.Supervisor{}, outcome: row{story: y}}
+	err = s.build(p)
+	if err == nil {
+		s.begin()
+		err = y.play(s)
+	}
+	s.outcome.lasted = time.Since(s.began)
+	s.outcome.complaints = s.complaints
+	if len(s.complaints) > 0 || err != nil {
+		s.outcome.journal = s.journal()
+	}
+	return s.outcome, errors.Join(err, s.close())
+}
