@@ -212,7 +212,7 @@ func (n *Node) settleFence() {
 }
 
 func (n *Node) fenceWaits() bool {
-	return n.storage.state == StorageFailed && n.storage.policy.Fence > 0
+	return n.storage.state == StorageFailed && n.storage.policy.Fence != 0
 }
 
 func (n *Node) fenceDeadline(d *deadline) {

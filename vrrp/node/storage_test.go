@@ -142,7 +142,7 @@ func TestBothStoragesFailed(t *testing.T) {
 		if moves > 4+2*4 { // what the start took, and there and back for each of them
 			t.Errorf("%v apart: %d transitions\n%s", apart, moves, strings.Join(w.log, "\n"))
 		}
-		w.run(30 * time.Minute)
+		w.run(10 * time.Minute)
 		w.want("nothing moves any more", len(a.moves)+len(b.moves) == moves)
 	}
 }
@@ -228,8 +228,14 @@ func TestFailedStorageOfAGroup(t *testing.T) {
 	w.run(40 * time.Second)
 	w.want("A serves", a.serves())
 	a.disk(StorageFailed)
-	w.until("B serves everything", 5*time.Second, b.serves)
-	w.run(time.Minute)
+	took := w.until("B serves everything", 5*time.Second, b.serves)
+	if limit := 820 * time.Millisecond; took > limit {
+		t.Errorf("B served everything after %v, want at most %v", took, limit)
+	}
+	for _, i := range a.n.instances {
+		w.want("each of A's members has resigned", i.retiring.spent)
+	}
+	w.run(30 * time.Second)
 	w.want("A stands by as a whole", a.bare() && a.is(vrrp.Backup))
 	b.dead = true
 	w.until("A serves everything again", 20*time.Second, a.serves)

@@ -1,8 +1,11 @@
 package verdict
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"text/tabwriter"
 )
 
 // TestFacts says that every fact has a word of its own, a text, and a class, and that only what is at fault here can keep a
@@ -36,6 +39,9 @@ func TestFactSet(t *testing.T) {
 	if got, want := slices.Collect(s.All()), []Fact{FactDetached, FactCageEmpty, FactNoLight}; !slices.Equal(got, want) {
 		t.Errorf("the set has %v, want %v", got, want)
 	}
+	if Facts(1<<numFacts).Has(numFacts) || slices.Contains(slices.Collect(Facts(1<<numFacts).All()), numFacts) || Facts(0).With(numFacts) != 0 {
+		t.Error("what is no fact is in a set")
+	}
 	if s.Has(FactNone) || s.Has(numFacts) || !s.Has(FactNoLight) {
 		t.Error("the set has what was never a fact, or lacks one that is")
 	}
@@ -58,4 +64,23 @@ func TestFactSet(t *testing.T) {
 			break // a walk may end early
 		}
 	}
+}
+
+// TestFactTable holds the committed table of facts against the facts as they are.
+func TestFactTable(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("What hardware says, and what it proves. Written by `go test ./vrrp/verdict -update`.\n\n")
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "fact\tproves\tframes leave\twords")
+	for f := range EveryFact() {
+		leave := "yes"
+		if f.Breaks() {
+			leave = "no"
+		}
+		fmt.Fprintf(w, "%v\t%v\t%s\t%s\n", f, f.Proves(), leave, f.Text())
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	committed(t, "facts.txt", b.String())
 }

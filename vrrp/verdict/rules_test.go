@@ -77,8 +77,8 @@ func writeTable[E any](b *strings.Builder, table []rule[E]) {
 	}
 }
 
-// update makes TestRuleTable rewrite the committed table; commit only what you understand.
-var update = flag.Bool("update", false, "rewrite testdata/rules.txt")
+// update makes the tests rewrite the committed tables; commit only what you understand.
+var update = flag.Bool("update", false, "rewrite the tables in testdata")
 
 // TestRuleTable holds the committed rule table against the rules as they are.
 func TestRuleTable(t *testing.T) {
@@ -94,9 +94,15 @@ func TestRuleTable(t *testing.T) {
 	fmt.Fprintf(&b, "\n== Retire: a MASTER and its storage, %d fitnesses ==\n", fitnessSize)
 	writeTable(&b, storage[:])
 
-	path := filepath.Join("testdata", "rules.txt")
+	committed(t, "rules.txt", b.String())
+}
+
+// committed holds a text against the file of that name in testdata, or rewrites the file.
+func committed(t *testing.T, file, now string) {
+	t.Helper()
+	path := filepath.Join("testdata", file)
 	if *update {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(now), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -104,8 +110,8 @@ func TestRuleTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("the rules changed; if that is meant, go test ./vrrp/verdict -update (-committed +now)\n%s", diff)
+	if diff := cmp.Diff(string(want), now); diff != "" {
+		t.Errorf("%s changed; if that is meant, go test ./vrrp/verdict -update (-committed +now)\n%s", file, diff)
 	}
 }
 
