@@ -56,7 +56,7 @@ func EverySignal() []Signal {
 // DriverRow says what ports of one driver can testify.
 type DriverRow struct {
 	Driver  string            `json:"driver"`
-	Signals map[string]string `json:"signals"` // by signal: "yes", "no", "some" for some of its ports, or the first Linux version that has it
+	Signals map[string]string `json:"signals"` // by signal: "yes", "no", "some" for some of its ports, "fixed" for a number that says nothing, or the first Linux version that has it
 	Facts   []string          `json:"facts"`   // everything that such a port may one day be known to suffer, in the words of `status`
 }
 
@@ -94,7 +94,25 @@ func PrintDrivers(w io.Writer) error {
 		}
 		fmt.Fprintln(t)
 	}
+	fmt.Fprint(t, "\nSIGNAL\tCAN SHOW\n")
+	for s := range numSignals {
+		if shows := s.shows(); len(shows) > 0 {
+			fmt.Fprintf(t, "%s\t%s\n", s, strings.Join(shows, ", "))
+		}
+	}
+	fmt.Fprint(t, "\nyes, no (-); some: on some of its ports; fixed: a number that says nothing; else the first version of Linux\n")
 	return t.Flush()
+}
+
+// shows are the facts that need the signal, or another like it.
+func (s Signal) shows() []string {
+	var all []string
+	for f := range verdict.EveryFact() {
+		if slices.Contains(signalsOf(f), s) {
+			all = append(all, f.String())
+		}
+	}
+	return all
 }
 
 // support says since when a driver has a signal: "" never, "yes" since Linux 3.10 or its own
@@ -115,11 +133,19 @@ func (d driver) row() DriverRow {
 		r.Signals[Signal(s).String()] = v
 	}
 	for f := range verdict.EveryFact() {
-		if slices.ContainsFunc(signalsOf(f), func(s Signal) bool { return d.support[s] != "" }) {
+		if slices.ContainsFunc(signalsOf(f), d.has) {
 			r.Facts = append(r.Facts, f.String())
 		}
 	}
 	return r
+}
+
+// has says that ports of the driver have a signal, on some kernel.
+func (d driver) has(s Signal) bool { return d.support[s] != "" && d.support[s] != "fixed" }
+
+// driverHas says that the table knows the driver, and its signal.
+func driverHas(name string, signal Signal) bool {
+	return slices.ContainsFunc(drivers[:], func(d driver) bool { return d.name == name && d.has(signal) })
 }
 
 // physical is what drivers of PCI cards have in common.
@@ -134,18 +160,18 @@ func physical(more map[Signal]string) support {
 // drivers was read from the drivers' sources in Linux 6.12 and 7.3.
 var drivers = [...]driver{
 	{"e1000", physical(map[Signal]string{SignalMII: "some"})},
-	{"e1000e", physical(nil)},
+	{"e1000e", physical(nil)}, // which makes PHY registers up while the link is down
 	{"igb", physical(map[Signal]string{SignalMII: "some", SignalModule: "some"})},
 	{"igc", physical(nil)},
 	{"ixgbe", physical(map[Signal]string{SignalDownCount: "7.3", SignalModule: "some"})},
-	{"i40e", physical(map[Signal]string{SignalDownCount: "7.3", SignalModule: "yes"})},
-	{"ice", physical(map[Signal]string{SignalDownCount: "7.3", SignalModule: "yes"})},
+	{"i40e", physical(map[Signal]string{SignalDetach: "", SignalDownCount: "7.3", SignalModule: "some"})},
+	{"ice", physical(map[Signal]string{SignalDetach: "6.11", SignalDownCount: "7.3", SignalModule: "some"})},
 	{"tg3", physical(map[Signal]string{SignalDownCount: "some", SignalMII: "some"})},
-	{"bnx2x", physical(map[Signal]string{SignalMII: "some", SignalModule: "yes"})},
-	{"bnxt_en", physical(map[Signal]string{SignalLinkState: "7.3", SignalDownCount: "yes", SignalModule: "yes"})},
-	{"r8169", physical(map[Signal]string{SignalDownCount: "yes", SignalAbilities: "yes", SignalMII: "yes"})},
-	{"mlx5_core", physical(map[Signal]string{SignalLinkState: "yes", SignalDownCount: "yes", SignalAbilities: "yes", SignalModule: "yes"})},
-	{"virtio_net", support{SignalTransmit: "yes", SignalHang: "yes", SignalBus: "some", SignalSpeed: "some"}},
-	{"veth", support{SignalTransmit: "yes"}},
-	{"tun", support{SignalTransmit: "yes"}},
+	{"bnx2x", physical(map[Signal]string{SignalMII: "some", SignalModule: "some"})},
+	{"bnxt_en", physical(map[Signal]string{SignalLinkState: "7.3", SignalDownCount: "6.2", SignalModule: "some"})},
+	{"r8169", physical(map[Signal]string{SignalDetach: "6.0", SignalDownCount: "6.2", SignalAbilities: "some", SignalMII: "yes"})},
+	{"mlx5_core", physical(map[Signal]string{SignalLinkState: "5.8", SignalDownCount: "6.2", SignalAbilities: "yes", SignalModule: "yes"})},
+	{"virtio_net", support{SignalTransmit: "yes", SignalHang: "5.17", SignalBus: "some", SignalSpeed: "some"}},
+	{"veth", support{SignalTransmit: "yes", SignalSpeed: "fixed"}},
+	{"tun", support{SignalTransmit: "yes", SignalSpeed: "fixed"}},
 }

@@ -238,7 +238,7 @@ func (e *examiner) followUp() {
 			if !first || r.state.Carrier != port.CarrierUp {
 				e.enqueue(r, askLink, askMode)
 			}
-			if r.dark() && r.hasMII() {
+			if r.dark() && driverHas(r.identity.Driver, SignalMII) {
 				e.enqueue(r, askMII)
 			}
 			if !first && r.dark() {
@@ -246,12 +246,6 @@ func (e *examiner) followUp() {
 			}
 		}
 	}
-}
-
-// hasMII says that what the driver gives for the registers of its PHY was read from it.
-func (r *record) hasMII() bool {
-	row, ok := LookUpDriver(r.identity.Driver)
-	return ok && row.Signals[SignalMII.String()] != "no"
 }
 
 // survey asks what is due.

@@ -269,7 +269,8 @@ func (r *record) readDark(is *reading) {
 	if r.link.known && r.link.at >= r.since {
 		is.reason, is.reasoned = r.link.v.Reason()
 	}
-	if row, ok := LookUpDriver(r.identity.Driver); ok && row.Signals[SignalAbilities.String()] != "no" {
+	// Other drivers repeat what they saw when the link was last up.
+	if driverHas(r.identity.Driver, SignalAbilities) {
 		is.partner = r.mode.known && r.mode.at >= r.since && !r.mode.v.Partner.IsEmpty()
 	}
 	is.page = r.page.known && r.page.at >= r.since && r.page.v
