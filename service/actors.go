@@ -132,6 +132,7 @@ type actor struct {
 	persistent bool
 	failed     map[node.Key]wish
 	pause      time.Duration // before the next try
+	inside     occupancy
 }
 
 // wishAgain is how long the actor waits before it tries again what failed; the
@@ -190,7 +191,9 @@ func (a *actor) carryOut(w wish) {
 		a.pause = wishAgain
 	}
 	begun := a.now()
+	a.inside.enter(begun)
 	err := a.perform(a.kernel, w)
+	a.inside.leave()
 	if errors.Is(err, errSuperseded) {
 		return
 	}

@@ -15,10 +15,11 @@ import (
 // plan is one configuration in the forms in which it is worked with: what the
 // brain is told, and beside it, by instance, what only the edges need.
 type plan struct {
-	node   node.Config
-	tables map[node.Key]table
-	groups map[string]configfs.Notify
-	watch  watched
+	node    node.Config
+	tables  map[node.Key]table
+	groups  map[string]configfs.Notify
+	watch   watched
+	process configfs.Process
 }
 
 // watched is what is looked at of the storage under the router.
@@ -77,7 +78,7 @@ func load(fsys fs.FS, file string) (plan, configfs.Diagnostics, error) {
 
 // configure maps a configuration without errors.
 func configure(c configfs.Config) plan {
-	p := plan{tables: map[node.Key]table{}, groups: map[string]configfs.Notify{}}
+	p := plan{tables: map[node.Key]table{}, groups: map[string]configfs.Notify{}, process: c.Global.Process}
 	p.node.Storage, p.watch = storagePolicy(c.Global.Storage)
 	keys := map[string]node.Key{}
 	for _, i := range c.Instances {

@@ -141,6 +141,8 @@ type edges struct {
 	storage   storageEdge
 	helpers   func(ctx context.Context, e *launcherEnd) // keeps the connection to the launcher until ctx ends
 	fence     func() (fencer, error)                    // opens what resets the host
+	machine   machineEdge
+	alarm     func() alarm
 	signals   <-chan os.Signal
 }
 
@@ -151,7 +153,7 @@ func hostEdges(signals <-chan os.Signal, runtimeDir string) edges {
 		sockets: hostSockets{}, ports: hostPorts{}, hardware: openHardware(), addresses: hostAddresses{},
 		storage: hostStorage{runtimeDir}, fence: openFence,
 		helpers: func(ctx context.Context, e *launcherEnd) { e.run(ctx, runtimeDir) },
-		signals: signals,
+		machine: hostMachine{}, alarm: openAlarm, signals: signals,
 	}
 }
 

@@ -130,6 +130,11 @@ type service struct {
 	told       vrrp.Instant // the last deadline that was announced
 	lastSurvey time.Duration
 	lastRemind time.Duration
+	set        time.Duration // the moment for which the alarm is set; 0: it rang
+	late       lateness
+	mutes      map[node.Key]muteness // instances whose adverts do not leave
+	vitals     *vitals
+	body       *body
 
 	workers sync.WaitGroup
 }
@@ -144,13 +149,13 @@ type counters struct {
 
 // loop runs until the service has stopped. It returns nil after an orderly stop.
 func (s *service) loop(ctx context.Context) error {
-	deadline := time.NewTimer(0)
-	defer deadline.Stop()
-	beat := time.NewTicker(pulse)
+	deadline := s.edges.alarm()
+	defer deadline.stop()
+	beat := time.NewTicker(s.pulse())
 	defer beat.Stop()
 	done := ctx.Done()
 	for !s.finished() {
-		s.out.supervisor.Progress()
+		s.vitals.progress()
 		s.arm(deadline)
 		select {
 		case f := <-s.frames:
@@ -158,7 +163,7 @@ func (s *service) loop(ctx context.Context) error {
 		case <-done:
 			done = nil
 			s.stop()
-		case <-deadline.C:
+		case <-deadline.rings():
 			s.expire()
 		case <-beat.C:
 			s.beat()
@@ -211,24 +216,39 @@ func (s *service) stepAt(at time.Duration, e node.Event) {
 	}
 }
 
-// arm sets the timer to the brain's deadline. A deadline in the past fires at
-// once, but not before a select had the chance to find a frame as well.
-func (s *service) arm(t *time.Timer) {
-	wait := pulse
-	if at, ok := s.brain.Deadline(); ok {
-		wait = min(wait, max(0, time.Duration(at)-s.edges.now()))
-		if wait == 0 && s.told == at {
-			wait = time.Millisecond // it was told and wants it again: do not spin
-		}
+// pulse is how often the loop goes round at least, so that a watchdog sees it.
+func (s *service) pulse() time.Duration {
+	if often := s.out.supervisor.Interval() / 6; often > 0 {
+		return min(pulse, often)
 	}
-	t.Reset(wait)
+	return pulse
+}
+
+// arm sets the alarm to the brain's deadline. A deadline in the past rings at
+// once, but not before a select had the chance to find a frame as well.
+func (s *service) arm(a alarm) {
+	at, ok := s.brain.Deadline()
+	if !ok || s.set == time.Duration(at) {
+		return
+	}
+	s.set = time.Duration(at)
+	if s.told == at {
+		a.set(s.edges.now() + time.Millisecond) // it was told and wants it again: do not spin
+		return
+	}
+	a.set(s.set)
 }
 
 // expire announces that the brain's deadline has come, but first hands over
 // everything that was heard before it: an advert in a queue is no silence.
 func (s *service) expire() {
 	at, ok := s.brain.Deadline()
-	if ok && s.edges.now()-time.Duration(at) > stalled && s.told != at {
+	late := s.edges.now() - time.Duration(at)
+	if ok && late < 0 {
+		return // it rang for a moment that was replaced
+	}
+	s.set = 0
+	if ok && late > stalled && s.told != at {
 		s.hearOut()
 	}
 	s.drainFrames()

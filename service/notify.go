@@ -27,9 +27,10 @@ type systemd struct {
 	send     func(state string) error
 	interval time.Duration // of the watchdog; 0: it does not watch
 	wake     chan struct{}
-	progress atomic.Uint64
+	vitals   atomic.Pointer[vitals]
 
-	complained bool // the last message could not be sent; the sender's own
+	complained bool   // the last message could not be sent; the sender's own
+	starved    string // why the watchdog was not fed; the sender's own
 
 	mu      sync.Mutex
 	pending words
@@ -83,10 +84,14 @@ func (s *systemd) Stopping() {
 	s.post(func(w *words) { w.stopping = true })
 }
 
-// Progress is called by the loop each time around. The watchdog is fed only if it was
-// called since the last time, so the loop must go around three times in each interval of
-// the watchdog even when nothing happens.
-func (s *systemd) Progress() { s.progress.Add(1) }
+// Attend has the watchdog fed for as long as the signs of life are well, and not before.
+// The loop must go around three times in each interval of the watchdog even when nothing
+// happens.
+func (s *systemd) Attend(v *vitals) { s.vitals.Store(v) }
+
+// Interval is how often the service manager wants to hear of the service, at the latest;
+// 0: it does not.
+func (s *systemd) Interval() time.Duration { return s.interval }
 
 func (s *systemd) post(change func(*words)) {
 	s.mu.Lock()
@@ -128,11 +133,19 @@ func (s *systemd) speak(stop <-chan struct{}) {
 	}
 }
 
-// feed tells the watchdog that the service lives if the loop has gone around since it
-// stood at fed, and returns where it stands.
+// feed tells the watchdog that the service lives if it does, and the loop has gone
+// around since it stood at fed, and returns where it stands.
 func (s *systemd) feed(fed uint64) uint64 {
-	now := s.progress.Load()
-	if now != fed && !s.say(daemon.SdNotifyWatchdog) {
+	v := s.vitals.Load()
+	if v == nil {
+		return fed
+	}
+	now, starved := v.complaint(fed)
+	if starved != "" && s.starved == "" {
+		s.log.Error("the service manager's watchdog is not fed: " + starved)
+	}
+	s.starved = starved
+	if starved == "" && !s.say(daemon.SdNotifyWatchdog) {
 		return fed
 	}
 	return now

@@ -233,6 +233,8 @@ func TestWatchdogIsFedWhileTheLoopGoesAround(t *testing.T) {
 		const interval = 9 * time.Second
 		m := newManager(true)
 		s, stop := supervised(t, m, interval)
+		v := &vitals{now: func() time.Duration { return time.Hour }}
+		s.Attend(v)
 		fed := func() (n int) {
 			synctest.Wait()
 			for _, message := range m.said() {
@@ -248,7 +250,7 @@ func TestWatchdogIsFedWhileTheLoopGoesAround(t *testing.T) {
 		}
 		time.Sleep(time.Second) // from here between two meals
 		for range 30 {
-			s.Progress()
+			v.progress()
 			time.Sleep(interval / 3)
 		}
 		before := fed()
@@ -259,7 +261,7 @@ func TestWatchdogIsFedWhileTheLoopGoesAround(t *testing.T) {
 		if got := fed(); got != before {
 			t.Errorf("fed %d times more though the loop hung", got-before)
 		}
-		s.Progress()
+		v.progress()
 		time.Sleep(interval / 3)
 		if got := fed(); got != before+1 {
 			t.Errorf("fed %d times more after the loop went on", got-before)
@@ -274,7 +276,9 @@ func TestMealThatDidNotArrive(t *testing.T) {
 		m := newManager(true)
 		m.fail(errors.New("connection refused"))
 		s, stop := supervised(t, m, 9*time.Second)
-		s.Progress()
+		v := &vitals{now: func() time.Duration { return time.Hour }}
+		s.Attend(v)
+		v.progress()
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		m.fail(nil)

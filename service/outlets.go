@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"standfast/hw/clock"
 )
@@ -25,7 +26,8 @@ type supervisor interface {
 	Status(status string)
 	Reloading()
 	Stopping()
-	Progress() // the loop goes round
+	Attend(*vitals)          // the signs of life, once there are any
+	Interval() time.Duration // how often the loop must go round, at least three times; 0: no matter
 }
 
 // scriptPoster has the operator's scripts run by another process, those of one

@@ -66,12 +66,17 @@ func (s *service) sendAdvert(a node.SendAdvert) {
 	conn := s.sockets[key].wire
 	if conn == nil {
 		s.counters.sendErrors.Add(1)
+		if p := s.book.find(a.Port); p.Present && p.AdminUp {
+			s.spoke(a.Key, errNoSocket)
+		}
 		return
 	}
 	err := conn.Send(a.Src, a.Dst, a.Payload)
 	if err == nil {
 		s.sent[a.Port]++
+		s.late.add(s.edges.now() - time.Duration(a.Due))
 	}
+	s.spoke(a.Key, err)
 	s.heardOf(key, err)
 }
 
@@ -257,6 +262,10 @@ func (s *service) transition(a node.Transition) {
 		slog.String("finding", a.Verdict.Finding.String()),
 		slog.String("rule", a.Verdict.Rule.String()),
 		slog.String("reason", a.Reason))
+	if a.To != vrrp.Master {
+		delete(s.mutes, a.Key)
+		s.tellMute()
+	}
 	s.notify("INSTANCE", a.Name, s.plan.tables[a.Key].notify, a.To, strconv.Itoa(int(a.Priority)))
 	s.out.supervisor.Status(s.summary())
 }

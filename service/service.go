@@ -47,6 +47,8 @@ type Snapshot struct {
 	File     string
 	Status   node.Status
 	Hardware map[node.Port]Hardware
+	Body     Body
+	Lateness lateness // of adverts, against their beats
 	History  []Moment // the last transitions, oldest first
 	Counts   Counts
 
@@ -136,7 +138,9 @@ func lock(dir string) (unlock func(), err error) {
 
 func newService(o Options, e edges, out outlets, p plan) *service {
 	now := e.now()
+	v := &vitals{now: e.now}
 	return &service{
+		vitals: v, body: newBody(e.machine, out.log, v), mutes: map[node.Key]muteness{},
 		options: o, edges: e, out: out, log: out.log,
 		brain: node.New(vrrp.Instant(now), p.node), plan: p, book: newBook(),
 		sockets: map[socketKey]socket{}, held: map[node.Key]tenure{},
@@ -174,7 +178,9 @@ func (s *service) serve(ctx context.Context) error {
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer s.wait()
 	defer cancel()
+	s.body.settle(s.plan.process)
 	s.start(working, w, k, theirs)
+	s.body.wishes.put(s.plan.process)
 	s.follow()
 	s.surveyed.put(s.present())
 	s.examine()
@@ -183,6 +189,7 @@ func (s *service) serve(ctx context.Context) error {
 	s.settleSockets()
 	s.step(s.book.portsRead(s.plan.ports()))
 	s.out.supervisor.Ready(s.summary())
+	s.out.supervisor.Attend(s.vitals)
 	return s.loop(ctx)
 }
 
@@ -370,6 +377,7 @@ func (s *service) look(ctx context.Context) (Snapshot, error) {
 
 func (s *service) snapshot() Snapshot {
 	return Snapshot{
+		Body: *s.body.state.Load(), Lateness: s.late,
 		Wall: time.Now(), Now: vrrp.Instant(s.edges.now()), Started: s.started,
 		Version: s.options.Version, File: s.options.File,
 		Storage: *s.storage.report.Load(), Policy: s.plan.node.Storage, FenceTrouble: sentence(s.armed.err),

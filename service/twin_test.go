@@ -24,6 +24,7 @@ import (
 	"standfast/hw/disk"
 	"standfast/hw/port"
 	"standfast/hw/probe"
+	"standfast/hw/process"
 	"standfast/hw/wire"
 )
 
@@ -135,14 +136,16 @@ func (h *twinHost) plug(s *segment, name string, addresses ...string) *twinPort 
 }
 
 func (h *twinHost) edges() edges {
+	now := func() time.Duration { return time.Hour + time.Since(h.world.born) }
 	return edges{
-		now:    func() time.Duration { return time.Hour + time.Since(h.world.born) },
+		now:    now,
 		rights: func() error { return nil },
 		launch: func(string) error { return nil },
 		alone:  func() bool { return !h.crowded },
 		files:  h.files, sockets: h, ports: (*twinPorts)(h), hardware: (*twinHardware)(h), addresses: (*twinAddresses)(h), signals: h.signals,
 		storage: h.storage, fence: func() (fencer, error) { return h, h.noFence },
 		helpers: func(ctx context.Context, e *launcherEnd) { <-ctx.Done() },
+		machine: h, alarm: func() alarm { return newTimerAlarm(now) },
 	}
 }
 
@@ -759,10 +762,11 @@ func (h *twinHost) Post(queue string, argv []string) {
 func (h *twinHost) Dropped() uint64 { return 0 }
 func (h *twinHost) Drops() uint64   { return 0 }
 
-func (h *twinHost) Ready(status string) { h.Status("READY " + status) }
-func (h *twinHost) Reloading()          { h.Status("RELOADING") }
-func (h *twinHost) Stopping()           { h.Status("STOPPING") }
-func (h *twinHost) Progress()           {}
+func (h *twinHost) Ready(status string)     { h.Status("READY " + status) }
+func (h *twinHost) Reloading()              { h.Status("RELOADING") }
+func (h *twinHost) Stopping()               { h.Status("STOPPING") }
+func (h *twinHost) Attend(*vitals)          {}
+func (h *twinHost) Interval() time.Duration { return 0 }
 func (h *twinHost) Status(status string) {
 	h.world.mu.Lock()
 	defer h.world.mu.Unlock()
@@ -807,3 +811,12 @@ func (h *twinHost) run(t *testing.T) (s *service, ended func() error) {
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// A twin has all of its machine that it asks for.
+func (h *twinHost) Lock() (process.Locked, error)        { return process.LockedAll, nil }
+func (h *twinHost) Scheduled() (process.Schedule, error) { return process.Schedule{}, nil }
+func (h *twinHost) Schedule(process.Schedule) error      { return nil }
+func (h *twinHost) Memory() (process.Memory, error)      { return process.Memory{}, nil }
+func (h *twinHost) Watchdog(string) (watchdogDevice, error) {
+	return nil, fs.ErrNotExist
+}

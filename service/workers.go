@@ -39,10 +39,11 @@ func (s *service) start(ctx context.Context, w watchers, k kernels, theirs forei
 	shared := newHoldings()
 	mutator := &mutator{box: s.mutations, holdings: shared, have: map[node.Key]inventory{}, unsure: map[node.Key]bool{}, foreign: theirs}
 	renewer := &renewer{box: s.leases, holdings: shared}
+	mutations := &actor{box: s.mutations, kernel: k.mutation, now: s.edges.now, perform: mutator.perform, answer: s.answer(ctx), persistent: true, failed: map[node.Key]wish{}}
+	leases := &actor{box: s.leases, kernel: k.lease, now: s.edges.now, perform: renewer.perform, answer: s.answer(ctx)}
+	s.vitals.occupied = []*occupancy{&mutations.inside, &leases.inside}
 	for _, run := range []func(context.Context){
-		opener.run,
-		(&actor{box: s.mutations, kernel: k.mutation, now: s.edges.now, perform: mutator.perform, answer: s.answer(ctx), persistent: true, failed: map[node.Key]wish{}}).run,
-		(&actor{box: s.leases, kernel: k.lease, now: s.edges.now, perform: renewer.perform, answer: s.answer(ctx)}).run,
+		opener.run, mutations.run, leases.run, s.body.keep,
 		s.announcer, s.portReader, s.surveyor, s.carrierPoller, s.controlled,
 		s.examined, s.watchDevices,
 		s.storage.run, s.storage.converse,

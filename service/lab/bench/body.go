@@ -76,6 +76,11 @@ func summarize(gaps []time.Duration) lateness {
 		late[i] = max(0, g-advertEvery)
 	}
 	slices.Sort(late)
+	return quantiles(late)
+}
+
+// quantiles sums up what is sorted.
+func quantiles(late []time.Duration) lateness {
 	l := lateness{Adverts: len(late)}
 	if len(late) == 0 {
 		return l
@@ -154,16 +159,25 @@ func (b bodyPlan) measure() (bodyResult, error) {
 		}
 		for _, d := range b.daemons() {
 			progress("%s, real time %v", d.Name, realTime)
-			err := onRouter(d, configuration(b.instances, advertEvery, realTime, d.Keepalived), func(a *alone) error {
+			bare, err := startFloor()
+			if err != nil {
+				return r, err
+			}
+			err = onRouter(d, configuration(b.instances, advertEvery, realTime, d.Keepalived), func(a *alone) error {
 				gaps, err := a.listen(b.instances, b.adverts)
 				l := summarize(gaps)
 				l.Daemon, l.RealTime = d.Name, realTime
 				r.Lateness = append(r.Lateness, l)
 				return err
 			})
+			below, floorErr := bare.close()
 			if err != nil {
 				return r, err
 			}
+			if floorErr != nil {
+				return r, floorErr
+			}
+			r.Lateness = append(r.Lateness, below)
 		}
 	}
 	return r, nil

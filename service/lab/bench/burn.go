@@ -9,8 +9,14 @@ import (
 	"syscall"
 )
 
-// burnVariable makes this program one of the busy processes.
-const burnVariable = "STANDFAST_BENCH_BURN"
+// roleVariable makes this program one of the processes beside the measured one.
+const roleVariable = "STANDFAST_BENCH_ROLE"
+
+// The roles.
+const (
+	burnRole  = "burn"
+	floorRole = "floor"
+)
 
 // burn is busy for ever, and makes garbage: it never waits for anything, and has threads that collect.
 func burn() {
@@ -35,7 +41,7 @@ func startBurners(n int) (burners, error) {
 	var all burners
 	for range n {
 		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = append(os.Environ(), burnVariable+"=1", "GOMAXPROCS=1")
+		cmd.Env = append(os.Environ(), roleVariable+"="+burnRole, "GOMAXPROCS=1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := cmd.Start(); err != nil {
 			return nil, errors.Join(fmt.Errorf("start a busy process: %w", err), all.stop())

@@ -25,8 +25,15 @@ const (
 )
 
 func main() {
-	if os.Getenv(burnVariable) != "" {
+	switch os.Getenv(roleVariable) {
+	case burnRole:
 		burn()
+	case floorRole:
+		if err := beFloor(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	os.Exit(hwtest.Main(func() int { return run(os.Args[1:], os.Stdout) }))
 }
