@@ -55,7 +55,7 @@ func FuzzControl(f *testing.F) {
 		if !bytes.HasSuffix(answer, []byte("\n")) || bytes.Count(answer, []byte("\n")) != 1 || json.Unmarshal(answer, &document) != nil || conn.closed != 1 {
 			t.Fatalf("%q is answered with %q, and %d times the end", request, answer, conn.closed)
 		}
-		if len(answer) > 300+12*len(request) || conn.says.Size()-int64(conn.says.Len()) > controlRequest {
+		if len(answer) > 2000+12*len(request) || conn.says.Size()-int64(conn.says.Len()) > controlRequest {
 			t.Fatalf("%d bytes of a request of %d were read, and answered with %d", conn.says.Size()-int64(conn.says.Len()), len(request), len(answer))
 		}
 		var asked map[string]any
