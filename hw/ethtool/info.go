@@ -83,7 +83,7 @@ func decodeInfo(b []byte) (i Info) {
 		case unix.ETHTOOL_A_LINKINFO_TP_MDIX_CTRL:
 			i.CrossingWish = Crossing(n.V)
 		case unix.ETHTOOL_A_LINKINFO_TRANSCEIVER:
-			i.External = flag(n)
+			i.External = boolean(n)
 		}
 	}
 	return i

@@ -44,10 +44,10 @@ func newLaboratory(t *testing.T) laboratory {
 	return l
 }
 
-// in asks in the client's network namespace.
-func (l laboratory) in(t *testing.T, ask func()) {
+// in asks in the client's network namespace, on a thread of its own, where a test must not be ended: what fails is returned.
+func (l laboratory) in(t *testing.T, ask func() error) {
 	t.Helper()
-	ok(t, l.router.Namespace().Do(func() error { ask(); return nil }))
+	ok(t, l.router.Namespace().Do(ask))
 }
 
 // older is the client on a kernel that has no ethtool netlink.
@@ -59,18 +59,19 @@ func TestRunningKernel(t *testing.T) {
 	if l.client.old {
 		t.Skip("this kernel has no ethtool netlink")
 	}
-	l.in(t, func() {
+	l.in(t, func() error {
 		for _, client := range []*Client{l.client, l.older()} {
 			if got, err := client.Link(l.index); err != nil || got.Carrier != Up {
 				t.Errorf("before the cut: %+v, %v", got, err)
 			}
 			mode, err := client.Mode(l.index)
-			ok(t, err)
-			if mode.SpeedMbit <= 0 || mode.Duplex != DuplexFull || mode.Autoneg != known(false) {
-				t.Errorf("mode %+v", mode)
+			if err != nil || mode.SpeedMbit <= 0 || mode.Duplex != DuplexFull || mode.Autoneg != known(false) {
+				t.Errorf("mode %+v, %v", mode, err)
 			}
 		}
-		ok(t, l.cable.Cut())
+		if err := l.cable.Cut(); err != nil {
+			return err
+		}
 		for _, client := range []*Client{l.client, l.older()} {
 			got, err := client.Link(l.index)
 			if _, why := got.Reason(); err != nil || got.Carrier != Down || why {
@@ -86,13 +87,14 @@ func TestRunningKernel(t *testing.T) {
 		if diff := cmp.Diff(want, driver); err != nil || diff != "" {
 			t.Errorf("driver: %v\n%s", err, diff)
 		}
+		return nil
 	})
 }
 
 // TestUnsupported asks for what a tap has not, which must not look like anything else.
 func TestUnsupported(t *testing.T) {
 	l := newLaboratory(t)
-	l.in(t, func() {
+	l.in(t, func() error {
 		for name, ask := range map[string]func() error{
 			"module":           func() error { _, err := l.client.Module(l.index); return err },
 			"module, old":      func() error { _, err := l.older().Module(l.index); return err },
@@ -110,6 +112,7 @@ func TestUnsupported(t *testing.T) {
 		if got, err := l.client.ModulePower(l.index); err != nil || got != (ModulePower{}) {
 			t.Errorf("power of no module: %+v, %v", got, err)
 		}
+		return nil
 	})
 }
 
@@ -117,7 +120,7 @@ func TestUnsupported(t *testing.T) {
 func TestGone(t *testing.T) {
 	l := newLaboratory(t)
 	const nobody = 99999
-	l.in(t, func() {
+	l.in(t, func() error {
 		for name, ask := range map[string]func() error{
 			"link":         func() error { _, err := l.client.Link(nobody); return err },
 			"link, old":    func() error { _, err := l.older().Link(nobody); return err },
@@ -133,6 +136,7 @@ func TestGone(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+		return nil
 	})
 }
 

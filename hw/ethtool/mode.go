@@ -121,7 +121,7 @@ func (m Modes) Copper() (mbit []int) {
 
 // Mode is how a link runs (ETHTOOL_MSG_LINKMODES_GET; of an old kernel, ETHTOOL_GLINKSETTINGS or ETHTOOL_GSET).
 type Mode struct {
-	// SpeedMbit is in Mbit/s; 0 when there is no link or the driver does not say. A tap says 10, whatever it does.
+	// SpeedMbit is in Mbit/s; 0 when there is no link or the driver does not say. A tap says a constant.
 	SpeedMbit int
 	// Duplex is DuplexUnknown when there is no link or the driver does not say.
 	Duplex Duplex
@@ -172,7 +172,7 @@ func decodeMode(b []byte) (m Mode) {
 	for kind, v := range attributes(b) {
 		switch kind {
 		case unix.ETHTOOL_A_LINKMODES_AUTONEG:
-			m.Autoneg = flag(number[uint8](v))
+			m.Autoneg = boolean(number[uint8](v))
 		case unix.ETHTOOL_A_LINKMODES_OURS:
 			m.Announced, m.Supported = decodeModes(v)
 		case unix.ETHTOOL_A_LINKMODES_PEER:
@@ -227,7 +227,7 @@ func modes(b []byte, bits int) (m Modes) {
 	return m
 }
 
-func flag(v Maybe[uint8]) Maybe[bool] { return Maybe[bool]{v.Known, v.V != 0} }
+func boolean(v Maybe[uint8]) Maybe[bool] { return Maybe[bool]{v.Known, v.V != 0} }
 
 // speed keeps special values out, of which there are SPEED_UNKNOWN (all ones) and 0.
 func speed(v Maybe[uint32]) int {

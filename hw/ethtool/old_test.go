@@ -1,0 +1,160 @@
+package ethtool
+
+import (
+	"encoding/binary"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+// settingsOf fills in a struct ethtool_link_settings as a kernel with that many words of link modes does: a question with another
+// count gets the right one, negated.
+func settingsOf(words int, fill func(b []byte)) func(uint32, []byte) error {
+	return func(command uint32, b []byte) error {
+		if command != unix.ETHTOOL_GLINKSETTINGS {
+			return unix.EOPNOTSUPP
+		}
+		if int(int8(b[settingsWords])) != words {
+			b[settingsWords] = uint8(-words)
+			return nil
+		}
+		fill(b)
+		return nil
+	}
+}
+
+// gigabitSettings is a gigabit slave whose partner announces 10 and 100 Mbit/s and nothing else.
+func gigabitSettings(words int) func(b []byte) {
+	return func(b []byte) {
+		binary.NativeEndian.PutUint32(b[settingsSpeed:], 1000)
+		b[settingsDuplex], b[settingsAutoneg], b[settingsRoleWish], b[settingsRole], b[settingsRate] = 1, 1, 2, 3, 1
+		for i, modes := range []uint32{0x60ff, 0x202f, 0x000f} {
+			binary.NativeEndian.PutUint32(b[settingsSize+4*words*i:], modes)
+		}
+	}
+}
+
+func TestSettings(t *testing.T) {
+	want := Mode{
+		SpeedMbit: 1000, Duplex: DuplexFull, Autoneg: known(true),
+		Supported: Modes{0x60ff}, Announced: Modes{0x202f}, Partner: Modes{0xf},
+		Role: RoleSlave, RoleWish: WishMaster, RateMatching: known(RateMatchPause),
+	}
+	for _, words := range []int{1, 4, 127} {
+		client := &Client{old: true, host: ioctls{fill: settingsOf(words, gigabitSettings(words))}}
+		got, err := client.Mode(7)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%d words: %v\n%s", words, err, diff)
+		}
+	}
+	if diff := cmp.Diff([]int{10, 100}, want.Partner.Copper()); diff != "" {
+		t.Error(diff)
+	}
+	// A kernel that counts in a way of its own is asked in the older way.
+	client := &Client{old: true, host: ioctls{fill: func(command uint32, b []byte) error {
+		if command == unix.ETHTOOL_GSET {
+			binary.NativeEndian.PutUint16(b[12:], 100)
+		}
+		return nil
+	}}}
+	if got, err := client.Mode(7); err != nil || got.SpeedMbit != 100 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestCommand(t *testing.T) {
+	for _, c := range []struct {
+		low, high uint16
+		want      int
+	}{
+		{1000, 0, 1000},
+		{0x86a0, 1, 100000},
+		{0xffff, 0xffff, 0},
+		{0xffff, 0, 0},
+		{0, 0, 0},
+	} {
+		client := &Client{old: true, host: ioctls{fill: func(command uint32, b []byte) error {
+			if command != unix.ETHTOOL_GSET {
+				return unix.EOPNOTSUPP
+			}
+			if len(b) != commandSize {
+				t.Errorf("a struct ethtool_cmd of %d bytes", len(b))
+			}
+			binary.NativeEndian.PutUint32(b[4:], 0x2f)
+			binary.NativeEndian.PutUint32(b[8:], 0x20)
+			binary.NativeEndian.PutUint16(b[12:], c.low)
+			b[18] = 1
+			binary.NativeEndian.PutUint16(b[28:], c.high)
+			binary.NativeEndian.PutUint32(b[32:], 0x0f)
+			return nil
+		}}}
+		want := Mode{SpeedMbit: c.want, Duplex: DuplexHalf, Autoneg: known(true), Supported: Modes{0x2f}, Announced: Modes{0x20}, Partner: Modes{0x0f}}
+		got, err := client.Mode(7)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%v\n%s", err, diff)
+		}
+	}
+}
+
+// TestOldErrors: an ioctl that asks for the carrier says ENODEV for a device that is not present; one that asks for the mode may mean less.
+func TestOldErrors(t *testing.T) {
+	for _, c := range []struct {
+		index                             int
+		errno                             unix.Errno
+		linkDetached, gone, modeSupported bool
+	}{
+		{7, unix.ENODEV, true, false, true},
+		{7, unix.EOPNOTSUPP, false, false, false},
+		{8, 0, false, true, true},
+	} {
+		client := &Client{old: true, host: ioctls{fill: func(uint32, []byte) error { return c.errno }}}
+		if _, err := client.Link(c.index); IsDetached(err) != c.linkDetached || errors.Is(err, ErrGone) != c.gone {
+			t.Errorf("link: %v", err)
+		}
+		if _, err := client.Mode(c.index); IsDetached(err) || errors.Is(err, ErrGone) != c.gone || IsUnsupported(err) == c.modeSupported {
+			t.Errorf("mode: %v", err)
+		}
+		if _, err := client.Driver(c.index); IsDetached(err) != c.linkDetached || errors.Is(err, ErrGone) != c.gone {
+			t.Errorf("driver: %v", err)
+		}
+	}
+}
+
+func TestMII(t *testing.T) {
+	type registers = map[uint16]uint16
+	const absent = 0xffff
+	for _, c := range []struct {
+		name      string
+		registers registers
+		missing   error
+		want      MII
+		err       error
+	}{
+		{"slave of a gigabit link", registers{5: 0xc1e1, 6: 0x000f, 10: 0x3800}, nil,
+			MII{PHY: 3, Partner: known[uint16](0xc1e1), PageReceived: known(true), PartnerNegotiates: known(true), Role: RoleSlave}, nil},
+		{"master of one", registers{5: 0xc1e1, 6: 0x000d, 10: 0x7800}, nil,
+			MII{PHY: 3, Partner: known[uint16](0xc1e1), PageReceived: known(false), PartnerNegotiates: known(true), Role: RoleMaster}, nil},
+		{"no agreement on the roles", registers{5: 0, 6: 0, 10: 0x8000}, nil,
+			MII{PHY: 3, Partner: known[uint16](0), PageReceived: known(false), PartnerNegotiates: known(false), Role: RoleFailed}, nil},
+		{"dark", registers{5: 0, 6: 4, 10: 0}, nil,
+			MII{PHY: 3, Partner: known[uint16](0), PageReceived: known(false), PartnerNegotiates: known(false), Role: RoleUnknown}, nil},
+		{"nobody drives the bus", registers{5: absent, 6: absent, 10: absent}, nil, MII{PHY: 3}, nil},
+		{"a driver that has some registers", registers{5: 0x0021}, unix.EIO, MII{PHY: 3, Partner: known[uint16](0x21)}, nil},
+		{"a driver that has none", registers{}, unix.EIO, MII{}, unix.EIO},
+		{"no PHY", nil, nil, MII{}, unix.EOPNOTSUPP},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client := &Client{host: ioctls{registers: c.registers, missing: c.missing}}
+			got, err := client.MII(7)
+			if diff := cmp.Diff(c.want, got); diff != "" || !errors.Is(err, c.err) {
+				t.Errorf("%v\n%s", err, diff)
+			}
+		})
+	}
+	client := &Client{host: ioctls{}}
+	if _, err := client.MII(8); !errors.Is(err, ErrGone) {
+		t.Errorf("got %v", err)
+	}
+}
