@@ -81,7 +81,6 @@ func (s *service) setArmed(a armed) {
 
 // fence resets the host by a goroutine of its own: the kernel's log may be slow.
 func (s *service) fence(a node.Fence) {
-	s.log.Error("resetting this host: " + a.Reason)
 	f := s.armed.fencer
 	if f == nil {
 		s.log.Error("this host cannot be reset: storage_fence could not be prepared")

@@ -128,8 +128,8 @@ func beHelper(h Helper) (failed []error) {
 	if err := process.ResetScheduling(); err != nil {
 		failed = append(failed, fmt.Errorf("cannot give up real time: %w", err))
 	}
-	// What was started as /proc/self/exe is called "exe" otherwise, and no ps would find it.
-	if err := os.WriteFile("/proc/self/comm", []byte("standfast-"+h), 0); err != nil {
+	// What was started as /proc/self/exe is called "exe" otherwise, and nobody would find it.
+	if err := os.WriteFile("/proc/self/comm", []byte("standfast"), 0); err != nil {
 		failed = append(failed, fmt.Errorf("cannot take a name: %w", err))
 	}
 	return failed

@@ -114,10 +114,13 @@ func (t *tether) run(ctx context.Context) {
 		if t.converse(ctx) {
 			rest, lost = tetherPause, time.Now()
 		}
+		if ctx.Err() != nil {
+			return
+		}
 		if t.there != nil {
 			t.there(false)
 		}
-		if t.relaunch != nil && time.Since(lost) > tetherPatience && ctx.Err() == nil {
+		if t.relaunch != nil && time.Since(lost) > tetherPatience {
 			t.relaunch()
 		}
 		pause(ctx, rest)

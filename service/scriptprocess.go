@@ -119,7 +119,7 @@ func (s *scriptServer) startScript(argv []string) (*scriptProcess, error) {
 		cmd: scriptCommand(argv), started: make(chan error, 1),
 		exited: make(chan struct{}), release: make(chan struct{}), reaped: make(chan error, 1),
 	}
-	go p.live(func() error { return s.forks.start(p.cmd.Start) })
+	go p.live(func() error { return s.forks.start(func() error { return s.begin(p.cmd) }) })
 	select {
 	case err := <-p.started:
 		return p, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -44,8 +45,9 @@ type scriptServer struct {
 	linger time.Duration
 	log    func(string)
 	forks  forks
-	idle   chan struct{} // closed when nobody needs the helper any more
-	kill   chan struct{} // closed when scripts that run have to end
+	begin  func(*exec.Cmd) error // starts a program
+	idle   chan struct{}         // closed when nobody needs the helper any more
+	kill   chan struct{}         // closed when scripts that run have to end
 
 	mu       sync.Mutex
 	queues   map[string]*scriptQueue
@@ -79,6 +81,7 @@ func serveScripts(ctx context.Context, l *helperListener, o HelperOptions, limit
 	s := &scriptServer{
 		scriptLimits: limits, linger: o.Linger, log: o.Log,
 		idle: make(chan struct{}), kill: make(chan struct{}),
+		begin:  (*exec.Cmd).Start,
 		queues: map[string]*scriptQueue{}, hanging: map[string]*scriptProcess{}, clients: map[*scriptClient]struct{}{},
 	}
 	s.mu.Lock()

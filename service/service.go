@@ -111,7 +111,6 @@ func run(ctx context.Context, o Options, e edges) error {
 	s := newService(o, e, out, p)
 	s.control = control
 	s.complain(complaints)
-	s.setArmed(arm(p, armed{}, e.fence))
 	return s.serve(ctx)
 }
 
@@ -175,6 +174,7 @@ func (s *service) serve(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, k.close(), w.ports.Close(), w.addresses.Close())
 	}
+	s.setArmed(arm(s.plan, s.armed, s.edges.fence))
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer s.wait()
 	defer cancel()

@@ -208,7 +208,7 @@ func (s *storage) find(w watched) {
 
 // volumeOf makes a volume that is to be looked at; nil where only the file for writing lies on it, which nobody named.
 func (s *storage) volumeOf(v disk.Volume, named bool) *volume {
-	one := &volume{record: disk.NewRecord(v, disk.DefaultLimits()), last: map[disk.Op]disk.Sample{}}
+	one := &volume{last: map[disk.Op]disk.Sample{}}
 	if at := slices.Index(v.Paths, probeFile); at >= 0 {
 		v.Paths = slices.Delete(slices.Clone(v.Paths), at, at+1)
 		one.File = probeFile
@@ -222,7 +222,7 @@ func (s *storage) volumeOf(v disk.Volume, named bool) *volume {
 	if v.ReadOnly {
 		one.File = ""
 	}
-	one.Volume, one.Since = v, s.now()
+	one.Volume, one.Since, one.record = v, s.now(), disk.NewRecord(v, disk.DefaultLimits())
 	sensor, err := s.edge.Sensor(v)
 	if err != nil {
 		s.log.Warn(fmt.Sprintf("storage: what the kernel says of %v is not heard: %v", v, err))
@@ -305,8 +305,11 @@ func (s *storage) abandon() {
 func (s *storage) look(ctx context.Context) {
 	now := s.now()
 	worst := node.StorageRead{}
+	var changes []string
 	for _, v := range s.volumes {
-		v.look(now, s.log)
+		if v.look(now) {
+			changes = append(changes, fmt.Sprintf("storage: %v is %v", v.Volume, v.Grade))
+		}
 		if state := storageState(v.Grade); worse(state, worst.State) {
 			worst = node.StorageRead{State: state, Culprit: v.Culprit}
 		}
@@ -319,15 +322,18 @@ func (s *storage) look(ctx context.Context) {
 	}
 	s.latest.State, s.latest.Culprit = worst.State, worst.Culprit
 	s.publish()
-	// A culprit that counts seconds is no news.
-	if worst.State != s.told.State {
+	if worst.State != s.told.State { // a culprit that counts seconds is no news
 		s.told = worst
-		tell(ctx, s.news, worst)
+		tell(ctx, s.news, worst) // and the brain has a word for it
+		return
+	}
+	for _, line := range changes {
+		s.log.Warn(line)
 	}
 }
 
-// look brings one volume up to date.
-func (v *volume) look(now time.Duration, log *slog.Logger) {
+// look brings one volume up to date, and says whether its grade has changed.
+func (v *volume) look(now time.Duration) (changed bool) {
 	var signals disk.Signals
 	if v.sensor != nil {
 		signals = v.sensor.Read()
@@ -342,23 +348,10 @@ func (v *volume) look(now time.Duration, log *slog.Logger) {
 		}
 	}
 	v.Reads, v.Writes = v.op(disk.OpRead, v.Reads), v.op(disk.OpWrite, v.Writes)
-	if v.Grade == before {
-		return
+	if changed = v.Grade != before; changed {
+		v.Since = now
 	}
-	lasted := (now - v.Since).Round(time.Second)
-	v.Since = now
-	switch v.Grade {
-	case disk.Failed:
-		log.Error("storage has failed: " + v.Culprit)
-	case disk.Slow:
-		log.Warn("storage is slow: " + v.Culprit)
-	case disk.Healthy:
-		if before != disk.Unknown {
-			log.Info(fmt.Sprintf("storage: %v works again after %v", v.Volume, lasted))
-		}
-	case disk.Unknown:
-		log.Warn("storage: " + v.Culprit)
-	}
+	return changed
 }
 
 func (v *volume) op(op disk.Op, before opReport) opReport {

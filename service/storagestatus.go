@@ -147,8 +147,11 @@ func helperDocuments(s Snapshot) []HelperDocument {
 
 // problems says what of the storage keeps the router from surviving the next failure.
 func (d StorageDocument) problems() (all []string) {
-	if d.State == "failed" || d.State == "slow" {
-		all = append(all, fmt.Sprintf("storage is %s: %s", strings.Replace(d.State, "failed", "lost", 1), d.Culprit))
+	switch d.State {
+	case "failed":
+		all = append(all, "storage has failed: "+d.Culprit)
+	case "slow":
+		all = append(all, "storage is slow: "+d.Culprit)
 	}
 	if d.Resigned {
 		all = append(all, "this router has resigned because of its storage")

@@ -704,7 +704,12 @@ func (s *twinStorage) Converse(ctx context.Context, ordered func() diskOrder, he
 	s.mu.Lock()
 	words, helper := s.words, s.helper
 	s.mu.Unlock()
-	heard(diskWord{Ready: true})
+	select {
+	case <-helper:
+		return
+	default:
+		heard(diskWord{Ready: true})
+	}
 	for {
 		s.mu.Lock()
 		if o := ordered(); len(s.ordered) == 0 || !sameOrder(s.ordered[len(s.ordered)-1], o) {
