@@ -81,6 +81,12 @@ func (d *twinDisk) freeze() (thaw func()) {
 	})
 }
 
+func (d *twinDisk) attempts() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.tried
+}
+
 func (d *twinDisk) waiting() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -144,9 +150,10 @@ func TestDiskIsTried(t *testing.T) {
 			t.Errorf("in ten seconds %v, opened %d times", kinds, d.opened)
 		}
 		s.follow(diskOrder{})
-		tried := d.tried
+		time.Sleep(2 * time.Second)
+		tried := d.attempts()
 		time.Sleep(10 * time.Second)
-		if d.tried != tried {
+		if d.attempts() != tried {
 			t.Error("it is tried although nobody wants to know")
 		}
 	})
@@ -311,7 +318,9 @@ func TestTroubleOfADisk(t *testing.T) {
 		if len(s.report().Trouble) != 1 {
 			t.Error("no word about what is missing")
 		}
+		d.mu.Lock()
 		d.missing = nil
+		d.mu.Unlock()
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if w := s.report(); len(w.Trouble) != 0 || w.Samples[len(w.Samples)-1].Sample.Errno != 0 {

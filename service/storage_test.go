@@ -22,7 +22,7 @@ func storagePair(t *testing.T, globals string) (p *pair, d *twinStorage) {
 	p = newPair()
 	p.a.configure("global_defs {\n" + globals + "\n}\n" + pairFile(100))
 	p.a.storage.plug(sda("/", "/var", probeFile))
-	p.a.storage.signals = disk.Signals{Mount: disk.MountWritable, Leaves: []disk.Leaf{{Name: "sda", Counted: true}}}
+	p.a.storage.signals = disk.Signals{Mount: disk.MountWell, Leaves: []disk.Leaf{{Name: "sda", Counted: true}}}
 	return p, p.a.storage
 }
 
@@ -74,7 +74,7 @@ func (d *twinStorage) say(signals disk.Signals) {
 
 // hung is what the kernel says of a disk that answers nothing.
 func hung() disk.Signals {
-	return disk.Signals{Mount: disk.MountWritable, Leaves: []disk.Leaf{{Name: "sda", Counted: true, InFlight: [2]uint64{1, 1}}}}
+	return disk.Signals{Mount: disk.MountWell, Leaves: []disk.Leaf{{Name: "sda", Counted: true, InFlight: [2]uint64{1, 1}}}}
 }
 
 func stateOf(t *testing.T, s *service) string {
@@ -146,7 +146,7 @@ func TestHungDiskOfARouterAlone(t *testing.T) {
 }
 
 func TestStorageStates(t *testing.T) {
-	writable := disk.Signals{Mount: disk.MountWritable, Leaves: []disk.Leaf{{Name: "sda", Counted: true}}}
+	writable := disk.Signals{Mount: disk.MountWell, Leaves: []disk.Leaf{{Name: "sda", Counted: true}}}
 	for _, test := range []struct {
 		name    string
 		globals string
@@ -157,7 +157,7 @@ func TestStorageStates(t *testing.T) {
 		after   time.Duration
 	}{
 		{"well", "", writable, well, "healthy", "", 5 * time.Second},
-		{"errs", "", writable, func(disk.Op) (time.Duration, unix.Errno) { return time.Millisecond, unix.EIO }, "failed", "failed: input/output error", 5 * time.Second},
+		{"errs", "", writable, func(disk.Op) (time.Duration, unix.Errno) { return time.Millisecond, unix.EIO }, "failed", "input/output error", 5 * time.Second},
 		{"read-only", "", disk.Signals{Mount: disk.MountErrorsRead}, well, "failed", "ext4 has made itself read-only after errors", 2 * time.Second},
 		{"read-only, and nobody tries", "", disk.Signals{Mount: disk.MountErrorsRead}, nil, "failed", "read-only after errors", 2 * time.Second},
 		{"full", "", writable, func(op disk.Op) (time.Duration, unix.Errno) {
