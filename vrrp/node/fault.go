@@ -2,6 +2,7 @@ package node
 
 import (
 	"slices"
+	"time"
 
 	"standfast/vrrp"
 	"standfast/vrrp/verdict"
@@ -189,7 +190,15 @@ func (n *Node) settlePartial(i *instance) {
 // halfIsDue says that an instance in FAULT has ports left on which nobody has
 // answered for long enough.
 func (n *Node) halfIsDue(i *instance) bool {
-	return i.state() == vrrp.Fault && n.mayBePartial(i) && i.quiet.ok && n.now.Sub(i.quiet.at) >= i.masterDown()
+	return i.state() == vrrp.Fault && n.mayBePartial(i) && i.quiet.ok && n.now.Sub(i.quiet.at) >= i.halfWait()
+}
+
+// halfWait is how long nobody may answer before half a service begins: the master-down
+// interval of its priority, which is the longest there is, and what a better router's
+// ruling may take. Half a service that answers first would hold him back for as long as the
+// cable is cut.
+func (i *instance) halfWait() time.Duration {
+	return i.masterDown() - i.skew() + i.interval() + patience(i.cfg)
 }
 
 // hindered says that the group would take this member back into FAULT at once:

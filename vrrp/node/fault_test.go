@@ -145,7 +145,7 @@ func TestWhoMayServeHalf(t *testing.T) {
 
 // Half a service is offered when nobody has answered for a master-down interval, and a witness has.
 func TestWhenHalfAServiceIsOffered(t *testing.T) {
-	const down = 3609375 * time.Microsecond
+	const down = 4300 * time.Millisecond // the master-down interval of priority 1, and a ruling
 	for _, c := range []struct {
 		name   string
 		change func(n *Node, i *instance, b *burst)
@@ -455,7 +455,7 @@ func TestGroupsAreSettled(t *testing.T) {
 
 // Half a service of a member is of use only if the group would keep it.
 func TestWhatHindersHalfAGroup(t *testing.T) {
-	const down = 3804687500 * time.Nanosecond
+	const down = 4300 * time.Millisecond
 	broken := []Fault{{Cause: CauseCarrier, Port: "p3p2"}}
 	due := func(n *Node, i *instance, quiet time.Duration) {
 		n.byName["p3p2"].state.Carrier = CarrierDown // of its two
@@ -494,7 +494,7 @@ func TestWhatHindersHalfAGroup(t *testing.T) {
 
 // An instance may offer half a service in FAULT, with ports left on which nobody answered for a master-down interval.
 func TestWhenHalfIsDue(t *testing.T) {
-	const down = 3609375 * time.Microsecond
+	const down = 4300 * time.Millisecond
 	for _, c := range []struct {
 		name   string
 		change func(n *Node, i *instance)

@@ -201,7 +201,7 @@ func (j *judge) meet(v int, x, y *router) bool {
 // lookAtFitness follows since when a router could serve each virtual router.
 func (j *judge) lookAtFitness(r *router) {
 	for n := range j.w.virtuals {
-		if !j.fit(r, n) || j.none[n] != 0 && j.halfServed(n, r) {
+		if !j.fit(r, n) {
 			r.seen.fit[n] = 0
 		} else if r.seen.fit[n] == 0 {
 			r.seen.fit[n] = j.w.now
@@ -275,20 +275,6 @@ func (j *judge) lookAtService(n int) {
 			w.violated("I3", "nobody serves %s for %v, and %s could", w.routers[0].config.Instances[n].Name, took, r.name)
 		}
 	}
-}
-
-// halfServed says that a router serves some of the addresses, and that its adverts, which would say
-// so, don't reach another who could serve all of them: he sees that the peer serves, and holds back.
-func (j *judge) halfServed(n int, other *router) bool {
-	w := j.w
-	for v, x := range w.vips {
-		for _, r := range w.routers {
-			if r != other && x.virtual == n && r.kernel.has(v) && r.nics[x.segment].carrier && !w.segments[w.scene.heart()].between(r, other) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // recantMemory is how long a recant counts.

@@ -77,7 +77,7 @@ func (r *router) start() {
 	} else {
 		r.brain = node.New(r.world.now, r.config)
 	}
-	r.seen = seen{started: r.world.now}
+	r.seen = seen{started: r.world.now, ran: r.seen.ran}
 	r.world.say("%s starts its process", r.name)
 	r.world.judge.touched()
 	r.take(r.read())
