@@ -64,24 +64,26 @@ scene seed=0x0 routers=3 owned switched
                 peer since the doubt began; nobody answers for the virtual address on any port; where it is
                 silent, it did not answer within the last minute or no witness answers now; every serving
                 port has carrier; the heartbeat port has carrier).
-   33.350545  C VI_1: partial service at priority 1: p3p1: no carrier, and nobody answers on the other ports
-   33.350545  C VI_1: FAULT -> BACKUP (every port that serves is in service again)
-   33.350545  C VI_1: BACKUP -> MASTER (partial: nobody answers on the ports that still work)
-   33.350629  A VI_1: the peer is heard again, no doubt is left
-   33.350924  C has 192.168.20.1, 192.168.30.1
    33.614189  B p3p1 carrier up
    33.614389  B VI_1: no longer a hindrance: p3p1: no carrier
    33.614389  B VI_1: FAULT -> BACKUP (every port that serves is in service again)
+   33.614389  B VI_1: peer in doubt: carrier lost on the heartbeat port
+   33.620757  B VI_1: verdict peer-dead [backup-5-peer-dead]: The peer does not serve: the virtual address is
+                silent on a port where it answered within the last minute and a witness answers now (nothing
+                was heard of the peer since the doubt began; nobody answers for the virtual address on any
+                port; every serving port has carrier; the heartbeat port has carrier).
+   33.620757  B VI_1: BACKUP -> MASTER
+   33.620798  A VI_1: the peer is heard again, no doubt is left
+   33.621102  B has 192.168.10.1, 192.168.20.1, 192.168.30.1
    33.721554  C p3p1 carrier up
    33.721754  C VI_1: no longer a hindrance: p3p1: no carrier
-   33.721754  C VI_1: partial service ends: every port that serves is in service again
-   33.722183  C has 192.168.10.1
-   35.245858  A VI_1: BACKUP -> MASTER (the MASTER has a lower priority)
-   35.245941  C VI_1: MASTER -> BACKUP (a MASTER that outranks this router was heard)
-   35.246004  A VI_1: verdict contested [master-2-order]: Adverts pass between the two who serve, so the
+   33.721754  C VI_1: FAULT -> BACKUP (every port that serves is in service again)
+   35.245786  A VI_1: BACKUP -> MASTER (the MASTER has a lower priority)
+   35.245869  B VI_1: MASTER -> BACKUP (a MASTER that outranks this router was heard)
+   35.245929  A VI_1: verdict contested [master-2-order]: Adverts pass between the two who serve, so the
                 order of the protocol decides (adverts have passed for less than two intervals).
-   35.246407  A has 192.168.10.1, 192.168.20.1, 192.168.30.1
-   35.246495  C lets go of 192.168.10.1, 192.168.20.1, 192.168.30.1
-   37.246220  A VI_1: verdict none [master-3-unrivalled]: Nothing shows that anybody else serves (nobody else
+   35.246280  B lets go of 192.168.10.1, 192.168.20.1, 192.168.30.1
+   35.246289  A has 192.168.10.1, 192.168.20.1, 192.168.30.1
+   37.246227  A VI_1: verdict none [master-3-unrivalled]: Nothing shows that anybody else serves (nobody else
                 answers for the virtual addresses; no adverts pass that would decide).
 holds
