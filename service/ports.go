@@ -132,7 +132,7 @@ func (s *service) takePorts(news portNews) {
 	s.book.apply(news.change)
 	s.follow()
 	e := node.PortsRead{Own: s.book.own()}
-	moved := false
+	moved := len(news.change.Removed) > 0 // of a card of ours, perhaps
 	for _, name := range names {
 		was, is := before[name], s.book.find(name)
 		if !was.Equal(is) {

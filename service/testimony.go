@@ -320,7 +320,7 @@ func (r *record) culprit(facts verdict.Facts, siblings []*record, factsOf func(*
 	}
 	fact := cmp.Or(facts.Broken(), facts.First(verdict.ProvesLocal))
 	if what := cardWords(fact); what != "" {
-		with := having(siblings, func(o *record) bool { return factsOf(o).Has(fact) })
+		with := having(siblings, func(o *record) bool { return factsOf(o).Has(fact) || fact == verdict.FactCardGone })
 		if len(with) > 1 || fact == verdict.FactCardGone {
 			return fmt.Sprintf("card %s %s with %s", r.identity.Card, what, strings.Join(with, " "))
 		}
