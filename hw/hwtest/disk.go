@@ -17,12 +17,12 @@ import (
 )
 
 // ErrNoDisk is the reason that [Lab.Disk] gives where no disk can be made.
-var ErrNoDisk = errors.New("disks that misbehave cannot be made here: be root outside of any user namespace, with /dev/fuse, /dev/loop-control and mkfs.ext4")
+var ErrNoDisk = errors.New("disks that misbehave cannot be made here: be root outside of any user namespace, with /dev/fuse, /dev/loop-control and a mkfs for the file system")
 
 // diskPatience bounds every wait for the process behind a disk, which answers at once unless it is lost.
 const diskPatience = 10 * time.Second
 
-// A Disk is a block device with ext4 on it that misbehaves on command. Behind it is a process of its own that serves one file in
+// A Disk is a block device with a file system on it that misbehaves on command. Behind it is a process of its own that serves one file in
 // memory by FUSE; a loop device makes a disk of that file. So what happens to its requests happens to a real block device in
 // the real kernel: they are in flight for as long as they hang, and whoever waits for one is in state D.
 //
@@ -46,8 +46,29 @@ type Disk struct {
 
 // DiskOptions are what a disk is made with.
 type DiskOptions struct {
-	Size    int64  // bytes; 0: 64 MiB, of memory that is taken as it is written
-	Options string // of mount(8), behind errors=remount-ro: "data=journal"
+	FileSystem string // "ext4", "xfs" or "btrfs"; empty: ext4
+	Size       int64  // bytes, of memory that is taken as it is written; 0: what suits the file system
+	Options    string // of mount(8), such as "data=journal"; ext4 always has errors=remount-ro
+}
+
+// diskKind is how a file system is made and mounted.
+type diskKind struct {
+	make    []string // the device comes last
+	size    int64    // the default; xfs and btrfs refuse to be small
+	options string
+}
+
+// diskKindOf knows the file systems that a disk may have.
+func diskKindOf(name string) (diskKind, error) {
+	switch name {
+	case "", "ext4":
+		return diskKind{strings.Fields("mkfs.ext4 -q -F -m 0 -E nodiscard,lazy_itable_init=0,lazy_journal_init=0"), 64 << 20, "errors=remount-ro"}, nil
+	case "xfs":
+		return diskKind{strings.Fields("mkfs.xfs -q -f -K"), 320 << 20, ""}, nil
+	case "btrfs":
+		return diskKind{strings.Fields("mkfs.btrfs -q -f -K -m single"), 128 << 20, ""}, nil
+	}
+	return diskKind{}, fmt.Errorf("a disk with %q on it: %w", name, unix.EINVAL)
 }
 
 // Trouble is what befalls requests. The zero value is none.
@@ -70,21 +91,23 @@ type (
 // Disk makes a disk and mounts it in a namespace that sees mounts of its own, such as a router's, or in a new one if none is given.
 // It is released and removed when the laboratory closes, first of all. errors.Is(err, ErrNoDisk) where that is not possible.
 func (l *Lab) Disk(in *Namespace, o DiskOptions) (*Disk, error) {
-	if err := diskPermitted(); err != nil {
+	kind, err := diskKindOf(o.FileSystem)
+	if err != nil {
+		return nil, err
+	}
+	if err := diskPermitted(kind); err != nil {
 		return nil, fmt.Errorf("%w (%w)", ErrNoDisk, err)
 	}
 	if in == nil {
-		room, err := newNamespace(true)
-		if err != nil {
+		if in, err = newNamespace(true); err != nil {
 			return nil, err
 		}
 		l.mu.Lock()
-		l.rooms = append(l.rooms, room)
+		l.rooms = append(l.rooms, in)
 		l.mu.Unlock()
-		in = room
 	}
 	if o.Size == 0 {
-		o.Size = 64 << 20
+		o.Size = kind.size
 	}
 	d := &Disk{room: in, leave: make(chan struct{}), ended: make(chan struct{})}
 	if err := d.serve(o.Size); err != nil {
@@ -92,14 +115,14 @@ func (l *Lab) Disk(in *Namespace, o DiskOptions) (*Disk, error) {
 	}
 	l.onClose(func() { _ = d.Close() })
 	d.path = "/run/" + d.name
-	if err := d.mount(o.Options); err != nil {
+	if err := d.mount(kind, o.FileSystem, o.Options); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
 // diskPermitted tries what every disk needs.
-func diskPermitted() error {
+func diskPermitted(kind diskKind) error {
 	for _, node := range []string{"/dev/fuse", "/dev/loop-control"} {
 		f, err := os.OpenFile(node, os.O_RDWR, 0)
 		if err != nil {
@@ -107,7 +130,7 @@ func diskPermitted() error {
 		}
 		f.Close()
 	}
-	_, err := exec.LookPath("mkfs.ext4")
+	_, err := exec.LookPath(kind.make[0])
 	return err
 }
 
@@ -188,17 +211,20 @@ func (d *Disk) order(o *diskOrder) (diskReply, error) {
 }
 
 // mount makes the file system and mounts it.
-func (d *Disk) mount(options string) error {
-	mkfs := exec.Command("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0", d.Node())
+func (d *Disk) mount(kind diskKind, name, options string) error {
+	mkfs := exec.Command(kind.make[0], append(kind.make[1:], d.Node())...)
 	if out, err := mkfs.CombinedOutput(); err != nil {
-		return fmt.Errorf("make ext4 on %s: %w: %s", d.name, err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("%s on %s: %w: %s", kind.make[0], d.name, err, strings.TrimSpace(string(out)))
 	}
-	options = strings.TrimSuffix("errors=remount-ro,"+options, ",")
+	if name == "" {
+		name = "ext4"
+	}
+	options = strings.Trim(kind.options+","+options, ",")
 	return d.room.Do(func() error {
 		if err := os.MkdirAll(d.path, 0o755); err != nil {
 			return err
 		}
-		if err := unix.Mount(d.Node(), d.path, "ext4", unix.MS_NODEV|unix.MS_NOSUID, options); err != nil {
+		if err := unix.Mount(d.Node(), d.path, name, unix.MS_NODEV|unix.MS_NOSUID, options); err != nil {
 			return fmt.Errorf("mount %s on %s: %w", d.name, d.path, err)
 		}
 		return nil
@@ -236,8 +262,8 @@ func (d *Disk) Hang() error { return d.Suffer(Trouble{Hang: true}, Trouble{Hang:
 // Fail has every request fail from now on.
 func (d *Disk) Fail() error { return d.Suffer(Trouble{Errno: unix.EIO}, Trouble{Errno: unix.EIO}) }
 
-// FailWrites has every write fail from now on, as an SSD does at the end of its life. ext4 notices at its next commit, some five
-// seconds after a change, and makes itself read-only.
+// FailWrites has every write fail from now on, as an SSD does at the end of its life. ext4 makes itself read-only and xfs shuts
+// itself down when they write to their journal, at the latest some seconds after a change.
 func (d *Disk) FailWrites() error { return d.Suffer(Trouble{}, Trouble{Errno: unix.EIO}) }
 
 // Slow has every request take at least so long.

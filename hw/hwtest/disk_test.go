@@ -176,6 +176,30 @@ func TestDiskFails(t *testing.T) {
 	}
 }
 
+func TestDiskFileSystems(t *testing.T) {
+	lab := New(t)
+	for _, name := range []string{"", "ext4", "xfs", "btrfs"} {
+		t.Run(name, func(t *testing.T) {
+			d, err := lab.Disk(nil, DiskOptions{FileSystem: name})
+			if errors.Is(err, ErrNoDisk) {
+				t.Skip(err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := put(d, "file", "text"); err != nil {
+				t.Error(err)
+			}
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if _, err := lab.Disk(nil, DiskOptions{FileSystem: "fat"}); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("unknown: %v", err)
+	}
+}
+
 func TestDiskIsFull(t *testing.T) {
 	d := newDisk(t, New(t), nil)
 	if err := d.Fill(); err != nil {
