@@ -23,25 +23,26 @@ const (
 // does and cannot be interrupted, not even by SIGKILL: a Probe belongs into a process that may be lost. It is not for several
 // goroutines at once.
 //
-// The device that it reads stays open, so that as long it cannot be removed, stopped or detached by an administrator.
+// What it reads stays open, so that as long a device cannot be stopped or detached and its file system not be unmounted. What it
+// writes does not, lest an administrator could not make the file system read-only.
 type Probe struct {
 	volume Volume
 	reads  target
-	writes target
+	file   string // to be written; empty if there is none
+	lacks  error  // why there is none
 	buffer []byte // of its own pages, since O_DIRECT wants it aligned
 }
 
-// target is what one operation works on.
+// target is what is read.
 type target struct {
-	fd    int
-	name  string
-	size  int64
-	block int
-	err   error // why there is none
+	fd   int
+	name string
+	size int64
+	err  error // why there is none
 }
 
-// OpenProbe opens the volume's device to be read, and a file on it to be written. The file is made where it does not exist, and
-// filled: later writes change it in place and need neither space nor a quota. An empty name, or a volume that is read-only,
+// OpenProbe opens the volume's device to be read, and tries a file on it to be written. The file is made where it does not exist,
+// and filled: later writes change it in place and need neither space nor a quota. An empty name, or a volume that is read-only,
 // makes a probe that only reads. The device is the leaf where there is one, which no freeze of a file system and no quota
 // holds up; with several, the volume's own, since one of several may fail and nothing be lost; and where the device cannot be
 // opened, the file.
@@ -52,15 +53,22 @@ func OpenProbe(v Volume, file string) (*Probe, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no memory for a probe of %v: %w", v, err)
 	}
-	p := &Probe{volume: v, buffer: buffer}
-	p.writes = openFile(v, file)
-	p.reads = openDevice(v)
-	if p.reads.err != nil && p.writes.err == nil {
-		p.reads = openAgain(file)
+	p := &Probe{volume: v, buffer: buffer, file: file, reads: openDevice(v)}
+	switch {
+	case file == "":
+		p.lacks = fmt.Errorf("no file of %v was named to be written: %w", v, unix.ENOENT)
+	case v.ReadOnly:
+		p.lacks = fmt.Errorf("%v is read-only: %w", v, unix.EROFS)
+	default:
+		p.lacks = p.Write()
 	}
-	if p.reads.err != nil && p.writes.err != nil {
+	if p.reads.err != nil && p.lacks == nil {
+		p.reads = openToRead(file)
+	}
+	if p.reads.err != nil && p.lacks != nil {
+		err := fmt.Errorf("cannot probe %v: %w; %w", v, p.reads.err, p.lacks)
 		p.Close()
-		return nil, fmt.Errorf("cannot probe %v: %w; %w", v, p.reads.err, p.writes.err)
+		return nil, err
 	}
 	return p, nil
 }
@@ -71,7 +79,7 @@ func (p *Probe) Missing(op Op) error {
 	case OpRead:
 		return p.reads.err
 	case OpWrite:
-		return p.writes.err
+		return p.lacks
 	}
 	return fmt.Errorf("operation %d: %w", op, unix.EINVAL)
 }
@@ -93,7 +101,7 @@ func (p *Probe) Read() error {
 	if t.err != nil {
 		return t.err
 	}
-	n, err := retry(func() (int, error) { return unix.Pread(t.fd, p.buffer, t.place()) })
+	n, err := retry(func() (int, error) { return unix.Pread(t.fd, p.buffer, place(t.size)) })
 	switch {
 	case err != nil:
 		return fmt.Errorf("read %s: %w", t.name, err)
@@ -104,38 +112,39 @@ func (p *Probe) Read() error {
 }
 
 // Write writes 4 KiB at a random place of the file and returns when the disk says that they are on it. The error holds the
-// kernel's number.
+// kernel's number. A file that somebody has removed or cut is made again.
 func (p *Probe) Write() error {
-	t := &p.writes
-	if t.err != nil {
-		return t.err
+	if p.lacks != nil {
+		return p.lacks
 	}
-	n, err := retry(func() (int, error) { return unix.Pwrite(t.fd, p.buffer, t.place()) })
+	fd, err := openToWrite(p.volume, p.file)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd) // its error says nothing: what was written is on the disk
+	n, err := retry(func() (int, error) { return unix.Pwrite(fd, p.buffer, place(fileSize)) })
 	switch {
 	case err != nil:
-		return fmt.Errorf("write %s: %w", t.name, err)
+		return fmt.Errorf("write %s: %w", p.file, err)
 	case n != len(p.buffer):
-		return fmt.Errorf("write %s: %d bytes of %d: %w", t.name, n, len(p.buffer), unix.EIO)
+		return fmt.Errorf("write %s: %d bytes of %d: %w", p.file, n, len(p.buffer), unix.EIO)
 	}
 	return nil
 }
 
 // Close lets go of device and file; the file stays. It returns no error: there is nothing that a caller could do about one.
 func (p *Probe) Close() {
-	for _, t := range []*target{&p.reads, &p.writes} {
-		if t.err == nil {
-			_ = unix.Close(t.fd)
-			t.err = os.ErrClosed
-		}
+	if p.reads.err == nil {
+		_ = unix.Close(p.reads.fd)
 	}
 	if p.buffer != nil {
 		_ = unix.Munmap(p.buffer)
-		p.buffer = nil
 	}
+	p.reads.err, p.lacks, p.buffer = os.ErrClosed, os.ErrClosed, nil
 }
 
-// place is a random aligned place of a target.
-func (t *target) place() int64 { return rand.Int64N(t.size/block) * block }
+// place is a random aligned place of a file or device.
+func place(size int64) int64 { return rand.Int64N(size/block) * block }
 
 // retry repeats a call that a signal has interrupted.
 func retry(call func() (int, error)) (int, error) {
@@ -194,66 +203,59 @@ func (t *target) measure(name string) error {
 	return nil
 }
 
-// openFile opens, and if need be makes, the file that is to be written.
-func openFile(v Volume, file string) target {
-	switch {
-	case file == "":
-		return target{err: fmt.Errorf("no file of %v was named to be written: %w", v, unix.ENOENT)}
-	case v.ReadOnly:
-		return target{err: fmt.Errorf("%v is read-only: %w", v, unix.EROFS)}
-	}
-	t := target{name: file, size: fileSize}
+// openToWrite opens, and if need be makes, the file that is to be written.
+func openToWrite(v Volume, file string) (int, error) {
 	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_DSYNC
-	t.fd, t.err = unix.Open(file, flags|unix.O_DIRECT, fileMode)
-	if errors.Is(t.err, unix.EINVAL) { // no O_DIRECT there; O_DSYNC alone reaches the disk too
-		t.fd, t.err = unix.Open(file, flags, fileMode)
+	fd, err := unix.Open(file, flags|unix.O_DIRECT, fileMode)
+	if errors.Is(err, unix.EINVAL) { // no O_DIRECT there; O_DSYNC alone reaches the disk too
+		fd, err = unix.Open(file, flags, fileMode)
 	}
-	if t.err != nil {
-		t.err = fmt.Errorf("open %s to write: %w", file, t.err)
-		return t
+	if err != nil {
+		return -1, fmt.Errorf("open %s to write: %w", file, err)
 	}
-	if t.err = t.fill(v); t.err != nil {
-		_ = unix.Close(t.fd)
+	if err := fill(fd, v, file); err != nil {
+		_ = unix.Close(fd)
+		return -1, err
 	}
-	return t
+	return fd, nil
 }
 
 // fill makes sure that the file is a plain one on the volume, and that all of it is written: what was only reserved would
 // change the file system's books at the first write.
-func (t *target) fill(v Volume) error {
+func fill(fd int, v Volume, file string) error {
 	var st unix.Stat_t
-	if err := unix.Fstat(t.fd, &st); err != nil {
-		return fmt.Errorf("stat %s: %w", t.name, err)
+	if err := unix.Fstat(fd, &st); err != nil {
+		return fmt.Errorf("stat %s: %w", file, err)
 	}
 	device := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
 	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink != 1:
-		return fmt.Errorf("%s is not a plain file with one name: %w", t.name, unix.EINVAL)
+	case st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink > 1:
+		return fmt.Errorf("%s is not a plain file with one name: %w", file, unix.EINVAL)
 	case v.Name != "" && device != v.Device: // a btrfs gives each subvolume a number of its own
-		return fmt.Errorf("%s is on %s and not on %v (%s): %w", t.name, device, v, v.Device, unix.EXDEV)
+		return fmt.Errorf("%s is on %s and not on %v (%s): %w", file, device, v, v.Device, unix.EXDEV)
 	case st.Size == fileSize && st.Blocks*512 >= fileSize:
 		return nil
 	}
 	zeros, err := unix.Mmap(-1, 0, fileSize, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
-		return fmt.Errorf("no memory to fill %s: %w", t.name, err)
+		return fmt.Errorf("no memory to fill %s: %w", file, err)
 	}
 	defer unix.Munmap(zeros)
 	for done := 0; done < len(zeros); {
-		n, err := retry(func() (int, error) { return unix.Pwrite(t.fd, zeros[done:], int64(done)) })
+		n, err := retry(func() (int, error) { return unix.Pwrite(fd, zeros[done:], int64(done)) })
 		if err != nil {
-			return fmt.Errorf("fill %s: %w", t.name, err)
+			return fmt.Errorf("fill %s: %w", file, err)
 		}
 		done += n
 	}
-	if err := unix.Ftruncate(t.fd, fileSize); err != nil {
-		return fmt.Errorf("cut %s to its size: %w", t.name, err)
+	if err := unix.Ftruncate(fd, fileSize); err != nil {
+		return fmt.Errorf("cut %s to its size: %w", file, err)
 	}
-	return unix.Fsync(t.fd)
+	return nil
 }
 
-// openAgain opens the file to be read instead of a device.
-func openAgain(file string) target {
+// openToRead opens the file to be read instead of a device.
+func openToRead(file string) target {
 	t := target{name: file, size: fileSize}
 	t.fd, t.err = unix.Open(file, unix.O_RDONLY|unix.O_DIRECT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if t.err != nil { // without O_DIRECT the host's memory would answer

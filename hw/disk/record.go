@@ -135,12 +135,30 @@ func (r *Record) Observe(now time.Duration, s Signals) {
 	}
 	for op := range r.ops {
 		if a := &r.ops[op]; a.running() {
-			working := slices.ContainsFunc(s.Leaves, func(l Leaf) bool { return !l.Counted || l.waits(Op(op)) })
+			working := s.working(Op(op))
 			a.busy = a.busy || working
 			a.idle = a.idle || !working
 		}
 	}
+	r.pardon(s.Mount)
 	r.seen, r.seenAt = s, now
+}
+
+// pardon forgets writes that failed because an administrator wants the file system read-only, or did until now.
+func (r *Record) pardon(m MountState) {
+	if m != MountReadOnly && r.seen.Mount != MountReadOnly {
+		return
+	}
+	for op := range r.ops {
+		if a := &r.ops[op]; a.fault.Errno == unix.EROFS {
+			a.faults = 0
+		}
+	}
+}
+
+// working says that a device has something to do, as far as can be told.
+func (s Signals) working(op Op) bool {
+	return len(s.Leaves) == 0 || slices.ContainsFunc(s.Leaves, func(l Leaf) bool { return !l.Counted || l.waits(op) })
 }
 
 // waits says that a device has something to answer, or does not even take requests.
@@ -324,7 +342,7 @@ func (r *Record) slowness(now time.Duration) string {
 		}
 		age, slow := now-a.last.Began, a.tenth()
 		switch {
-		case a.running() && age >= r.limits.Late && !a.held():
+		case a.running() && age >= r.limits.Late && r.seen.working(op):
 			return fmt.Sprintf("a %s has not been answered for %s", op, seconds(age))
 		case !r.known(now): // what was measured is past
 		case slow >= limit:

@@ -234,3 +234,27 @@ func TestErrno(t *testing.T) {
 		}
 	}
 }
+
+// TestRecordedDisks reads what real disks said while they misbehaved, as the volume that they were when they were well.
+func TestRecordedDisks(t *testing.T) {
+	volumes, _, err := find(loadTree(t, "loop-well"), []string{"/run/loop0"})
+	if err != nil || len(volumes) != 1 {
+		t.Fatal(volumes, err)
+	}
+	for name, want := range map[string]MountState{
+		"loop-well": MountWell, "loop-hangs": MountWell, "loop-read-only-after-errors": MountErrorsRead,
+		"loop-read-only-by-administrator": MountReadOnly, "loop-shutdown-ext4": MountShutdown,
+		"loop-shutdown-xfs": MountWell, // it says so to fstat alone
+	} {
+		now := openSensor(loadTree(t, name), volumes[0]).Read()
+		if now.Mount != want {
+			t.Errorf("%s: %v, want %v", name, now.Mount, want)
+		}
+		if len(now.Leaves) != 1 || !now.Leaves[0].Counted || now.Leaves[0].Completed[OpWrite] == 0 {
+			t.Errorf("%s: %+v", name, now.Leaves)
+		}
+		if hangs := now.Leaves[0].InFlight != [2]uint64{}; hangs != (name == "loop-hangs") {
+			t.Errorf("%s: in flight %v", name, now.Leaves[0].InFlight)
+		}
+	}
+}

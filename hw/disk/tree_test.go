@@ -18,8 +18,9 @@ import (
 //
 //	go test ./hw/disk -run TestRecord -record NAME -record.paths /,/var
 var (
-	recordAs    = flag.String("record", "", "write testdata/`NAME`.tree from this host")
-	recordPaths = flag.String("record.paths", "/,/var", "what is looked for")
+	recordAs     = flag.String("record", "", "write testdata/`NAME`.tree from this host")
+	recordKernel = flag.Bool("record.kernel", false, "write testdata/loop-*.tree from the disks of the tests")
+	recordPaths  = flag.String("record.paths", "/,/var", "what is looked for")
 )
 
 // loadTree reads a tree of /proc and /sys from testdata. A line "== NAME" begins a file, whose lines follow; "NAME -> TARGET" is a
@@ -148,13 +149,18 @@ func TestRecord(t *testing.T) {
 	for _, v := range volumes {
 		openSensor(s, v).Read()
 	}
+	record(t, s, *recordAs, fmt.Sprintf("go test ./hw/disk -run TestRecord -record %s -record.paths %s", *recordAs, *recordPaths))
+}
+
+// record writes what a spy has seen, with the kernel and the command that show it.
+func record(t *testing.T, s spy, name, command string) {
+	t.Helper()
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
 		t.Fatal(err)
 	}
-	comment := fmt.Sprintf("recorded: Linux %s; go test ./hw/disk -run TestRecord -record %s -record.paths %s",
-		strings.TrimSpace(string(release)), *recordAs, *recordPaths)
-	if err := os.WriteFile("testdata/"+*recordAs+".tree", s.write(comment), 0o644); err != nil {
+	version, _, _ := strings.Cut(strings.TrimSpace(string(release)), "-")
+	if err := os.WriteFile("testdata/"+name+".tree", s.write(fmt.Sprintf("recorded: Linux %s; %s", version, command)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -229,6 +229,16 @@ func TestNoFault(t *testing.T) {
 				s.Mount = MountReadOnly
 			}
 		}}, " healthy"},
+		"read-only by an administrator, for a while": {world{ask: func(op Op, now time.Duration) (time.Duration, unix.Errno) {
+			if now > begin && now < 2*begin {
+				return fails(OpWrite, unix.EROFS)(op, now)
+			}
+			return well(op, now)
+		}, signals: func(now time.Duration, s *Signals) {
+			if now > begin && now < 2*begin {
+				s.Mount = MountReadOnly
+			}
+		}}, " healthy"},
 		// The write of the helper waits; with one thread so do its reads, and after a minute nothing is known.
 		"frozen for a snapshot, one thread": {world{ask: from(begin, hangs(OpWrite)), above: after,
 			again: func(_ Op, now time.Duration) bool { return now > 5*time.Minute }}, " healthy unknown healthy"},
