@@ -270,6 +270,17 @@ func (s *service) checkFilters() {
 	}
 }
 
+// filteredPorts are the ports of which checkFilters says so.
+func (s *service) filteredPorts() map[node.Port]bool {
+	ports := map[node.Port]bool{}
+	for key, filtered := range s.filtered {
+		if filtered {
+			ports[key.port] = true
+		}
+	}
+	return ports
+}
+
 // enoughHeard is how many adverts make a count of none no accident.
 const enoughHeard = 5
 

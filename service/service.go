@@ -45,11 +45,13 @@ type Snapshot struct {
 	Started  time.Time
 	Version  string
 	File     string
+	PID      int
 	Status   node.Status
 	Hardware map[node.Port]Hardware
 	Body     Body
-	Lateness lateness // of adverts, against their beats
-	History  []Moment // the last transitions, oldest first
+	Lateness lateness           // of adverts, against their beats
+	Filtered map[node.Port]bool // ports whose adverts do not get through the filters of this host
+	History  []Moment           // the last transitions, oldest first
 	Counts   Counts
 
 	Storage      storageReport
@@ -379,7 +381,7 @@ func (s *service) snapshot() Snapshot {
 	return Snapshot{
 		Body: *s.body.state.Load(), Lateness: s.late,
 		Wall: time.Now(), Now: vrrp.Instant(s.edges.now()), Started: s.started,
-		Version: s.options.Version, File: s.options.File,
+		Version: s.options.Version, File: s.options.File, PID: os.Getpid(), Filtered: s.filteredPorts(),
 		Storage: *s.storage.report.Load(), Policy: s.plan.node.Storage, FenceTrouble: sentence(s.armed.err),
 		Launcher: s.launcher.Report(), Scripts: s.out.scripts.Report(),
 		Status: s.brain.Status(), Hardware: s.book.testimony.hardware(), History: append([]Moment(nil), s.history...),

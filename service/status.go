@@ -32,6 +32,7 @@ type StatusDocument struct {
 // NodeDocument is about the router as a whole.
 type NodeDocument struct {
 	Version string            `json:"version"`
+	PID     int               `json:"pid"`
 	Config  string            `json:"config"`
 	Time    time.Time         `json:"time"` // of this document
 	Started time.Time         `json:"started"`
@@ -99,6 +100,7 @@ type PortDocument struct {
 	Mute       bool     `json:"mute"`       // no other station was heard since the carrier came up
 	Blind      bool     `json:"blind"`      // the peer's address is not answered here although it serves
 	Flapping   bool     `json:"flapping"`
+	Filtered   bool     `json:"filtered"`  // adverts come to the port, and not through the filters of this host
 	Witnesses  []string `json:"witnesses"` // third parties that answered lately
 	Peers      []string `json:"peers"`     // hardware addresses of the peer
 	TestimonyDocument
@@ -108,7 +110,7 @@ type PortDocument struct {
 func statusDocument(s Snapshot) StatusDocument {
 	d := StatusDocument{
 		Node: NodeDocument{
-			Version: s.Version, Config: s.File, Time: s.Wall, Started: s.Started,
+			Version: s.Version, PID: s.PID, Config: s.File, Time: s.Wall, Started: s.Started,
 			Storage: storageDocument(s), Helpers: helperDocuments(s), Lost: lost(s),
 		},
 		Instances: []InstanceDocument{}, Ports: []PortDocument{},
@@ -117,7 +119,9 @@ func statusDocument(s Snapshot) StatusDocument {
 		d.Instances = append(d.Instances, instanceDocument(s, i))
 	}
 	for _, p := range s.Status.Ports {
-		d.Ports = append(d.Ports, portDocument(p, s.Hardware[p.Port], s.Now))
+		port := portDocument(p, s.Hardware[p.Port], s.Now)
+		port.Filtered = s.Filtered[p.Port]
+		d.Ports = append(d.Ports, port)
 	}
 	d.Problems = problems(d)
 	d.Healthy = len(d.Problems) == 0

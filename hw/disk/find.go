@@ -39,12 +39,16 @@ func (v Volume) String() string {
 type Skipped struct {
 	Path   string
 	Reason string
+	Remote bool // it lies on another host
 }
 
 // Find says which volumes are behind the paths, one for each file system, in the order of the paths, and which paths have no
 // disk to watch. A path need not exist; what counts is where it would be. It reads /proc and /sys and resolves the paths, so it
 // touches the disk and is to be called at start. The error is that of /proc/self/mountinfo, the only file it cannot do without.
 func Find(paths []string) ([]Volume, []Skipped, error) { return find(os.DirFS("/"), paths) }
+
+// FindIn is Find on any tree that looks like a host's, rooted at "/".
+func FindIn(tree fs.FS, paths []string) ([]Volume, []Skipped, error) { return find(tree, paths) }
 
 func find(tree fs.FS, paths []string) ([]Volume, []Skipped, error) {
 	text, err := fs.ReadFile(tree, mountinfo)
@@ -56,12 +60,12 @@ func find(tree fs.FS, paths []string) ([]Volume, []Skipped, error) {
 	var skipped []Skipped
 	for _, name := range paths {
 		if !path.IsAbs(name) {
-			skipped = append(skipped, Skipped{name, "not an absolute path"})
+			skipped = append(skipped, Skipped{Path: name, Reason: "not an absolute path"})
 			continue
 		}
 		m, ok := mountOf(mounts, "/"+resolve(tree, name))
 		if !ok {
-			skipped = append(skipped, Skipped{name, "this process does not see on which mount it lies"})
+			skipped = append(skipped, Skipped{Path: name, Reason: "this process does not see on which mount it lies"})
 			continue
 		}
 		if i := slices.IndexFunc(volumes, func(v Volume) bool { return v.Device == m.device }); i >= 0 {
@@ -70,7 +74,7 @@ func find(tree fs.FS, paths []string) ([]Volume, []Skipped, error) {
 		}
 		v, reason := volumeOf(tree, m)
 		if reason != "" {
-			skipped = append(skipped, Skipped{name, reason})
+			skipped = append(skipped, Skipped{Path: name, Reason: reason, Remote: remote(m.kind)})
 			continue
 		}
 		v.Paths = []string{name}
@@ -121,10 +125,16 @@ func deviceless(kind string) string {
 		return "lives in memory (" + kind + ")"
 	case "overlay", "aufs":
 		return "is put together of other folders (" + kind + "); name the path of the one that is written to"
-	case "nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "virtiofs", "glusterfs", "afs":
+	}
+	if remote(kind) {
 		return "lies on another host (" + kind + ")"
 	}
 	return "no block device of this host is behind it (" + kind + ")"
+}
+
+// remote says that a kind of file system is served by another host.
+func remote(kind string) bool {
+	return slices.Contains([]string{"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "virtiofs", "glusterfs", "afs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph"}, kind)
 }
 
 // walk goes down from a device to those at the bottom.

@@ -27,7 +27,7 @@ func TestFind(t *testing.T) {
 				Leaves: []string{"sda", "sdb"}, Arrays: []string{"md127"}},
 			{Paths: []string{"/boot"}, Mount: "/boot", Type: "ext4", Source: "/dev/sda1", Device: "8:1", Name: "sda1", Leaves: []string{"sda"}},
 		},
-		skipped: []Skipped{{"/var/tmp space/x", "lives in memory (tmpfs)"}},
+		skipped: []Skipped{{Path: "/var/tmp space/x", Reason: "lives in memory (tmpfs)"}},
 	}, {
 		tree: "nvme", paths: []string{"/", "/var"},
 		want: []Volume{
@@ -52,13 +52,13 @@ func TestFind(t *testing.T) {
 			{Paths: []string{"/live"}, Mount: "/live", Type: "squashfs", Source: "/dev/loop0", Device: "7:0", Name: "loop0", Leaves: []string{"loop0"}, ReadOnly: true},
 		},
 		skipped: []Skipped{
-			{"/var/lib", "lives in memory (tmpfs)"},
-			{"/srv2", "lies on another host (nfs4)"},
-			{"/opt", "is put together of other folders (overlay); name the path of the one that is written to"},
-			{"/zram", "lives in memory (zram0)"},
-			{"/gone", "the devices behind 9:9 (/dev/md9) are not to be found in /sys; is it mounted?"},
-			{"/zfs", "no block device of this host is behind it (zfs)"},
-			{"var", "not an absolute path"},
+			{Path: "/var/lib", Reason: "lives in memory (tmpfs)"},
+			{Path: "/srv2", Reason: "lies on another host (nfs4)", Remote: true},
+			{Path: "/opt", Reason: "is put together of other folders (overlay); name the path of the one that is written to"},
+			{Path: "/zram", Reason: "lives in memory (zram0)"},
+			{Path: "/gone", Reason: "the devices behind 9:9 (/dev/md9) are not to be found in /sys; is it mounted?"},
+			{Path: "/zfs", Reason: "no block device of this host is behind it (zfs)"},
+			{Path: "var", Reason: "not an absolute path"},
 		},
 	}}
 	for _, tt := range tests {
@@ -86,7 +86,7 @@ func TestFindWithoutProc(t *testing.T) {
 func TestFindWhereTheRootIsNoMount(t *testing.T) {
 	tree := fstest.MapFS{"proc/self/mountinfo": {Data: []byte("9 8 8:1 / /data rw - ext4 /dev/sda1 rw\n")}}
 	_, skipped, err := find(tree, []string{"/var"})
-	if diff := cmp.Diff([]Skipped{{"/var", "this process does not see on which mount it lies"}}, skipped); diff != "" || err != nil {
+	if diff := cmp.Diff([]Skipped{{Path: "/var", Reason: "this process does not see on which mount it lies"}}, skipped); diff != "" || err != nil {
 		t.Errorf("(-want +got):\n%s%v", diff, err)
 	}
 }

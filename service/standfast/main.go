@@ -76,7 +76,7 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), versionCommand(), helperCommand())
+	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), doctorCommand(), versionCommand(), helperCommand())
 	return root
 }
 
@@ -188,6 +188,7 @@ func helperCommand() *cobra.Command {
 		oneHelper(service.HelperScripts, "Run the notify scripts that the service asks for"),
 		oneHelper(service.HelperDisk, "Try the disks that the service runs from"),
 		oneHelper(service.HelperLauncher, "Start the other helpers, and start them again when they end"),
+		doctorHelper(),
 	)
 	return c
 }

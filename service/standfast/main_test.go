@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"standfast/configfs"
+	"standfast/service"
 )
 
 // TestMain lets a test run the whole program as a process of its own.
@@ -58,6 +60,12 @@ func TestCommands(t *testing.T) {
 			[]string{`:16:5: error: unknown word "pirority"`, "did you mean priority?", ":25:9: error: "}},
 		{"run missing", []string{"run", "-f", nowhere, "--runtime-dir", nowhere}, 2, nil, []string{"cannot be read: no such file or directory"}},
 		{"run loudly", []string{"run", "--log-level", "loud"}, 2, nil, []string{"--log-level: "}},
+		{"drivers", []string{"doctor", "--drivers"}, 0, []string{"DRIVER", "igb", "mlx5_core", "LINK-STATE"}, nil},
+		{"drivers as JSON", []string{"doctor", "--drivers", "--json"}, 0, []string{`"driver": "igb"`, `"remote-fault"`}, nil},
+		{"cable of nobody", []string{"doctor", "--cable-test", "no-such-port", "--runtime-dir", nowhere}, 1, nil,
+			[]string{"measuring the cable of no-such-port", "is not tested: no such port"}},
+		{"cable and drivers", []string{"doctor", "--drivers", "--cable-test", "x"}, 2, nil, []string{"drivers", "cable-test", "standfast doctor --help"}},
+		{"doctor of what", []string{"doctor", "me"}, 2, nil, []string{"standfast doctor --help"}},
 		{"helper that ends by itself", []string{"helper", "scripts", "--runtime-dir", t.TempDir(), "--linger", "1ms"}, 0, nil, nil},
 		{"helper nowhere", []string{"helper", "scripts", "--runtime-dir", nowhere}, 1, nil, []string{"cannot listen on " + nowhere}},
 		{"status of nobody", []string{"status", "--runtime-dir", nowhere}, 3, nil, []string{"standfast is not running in " + nowhere}},
@@ -74,6 +82,32 @@ func TestCommands(t *testing.T) {
 				t.Error("the runtime directory was made for nothing")
 			}
 		})
+	}
+}
+
+// TestDoctor examines the host that the test runs on; the doctor has a process of this program look.
+func TestDoctor(t *testing.T) {
+	t.Setenv("STANDFAST_AS_PROGRAM", "yes")
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	var out, complaints bytes.Buffer
+	if got := run([]string{"doctor", "-f", nowhere, "--runtime-dir", nowhere}, &out, &complaints); got != 2 {
+		t.Errorf("exit status %d of a configuration that is not there", got)
+	}
+	wantIn(t, "output", out.String(), []string{"standfast not running, " + nowhere, "1 error", "ERROR  " + nowhere, "cannot be read", "FOUND WELL"})
+	wantIn(t, "complaints", complaints.String(), nil)
+	out.Reset()
+	run([]string{"doctor", "-f", file(t, story()), "--runtime-dir", nowhere, "--json"}, &out, &complaints)
+	var d service.DoctorDocument
+	if err := json.Unmarshal(out.Bytes(), &d); err != nil || len(d.Ports) != 4 || len(d.Undecided) == 0 {
+		t.Errorf("%v, %d ports, undecided %+v", err, len(d.Ports), d.Undecided)
+	}
+	for _, f := range d.Findings {
+		if strings.HasPrefix(f.Text, "not answered") {
+			t.Errorf("%s hung: %+v", f.Check, f)
+		}
+	}
+	if d.Worst != service.SeverityHazard { // the story's ports are not there
+		t.Errorf("worst %v", d.Worst)
 	}
 }
 

@@ -1,0 +1,376 @@
+package service
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"standfast/configfs"
+)
+
+// lookPorts looks at each configured port by itself.
+func (d *doctor) lookPorts(p *patient) []Finding {
+	if p.stateless {
+		return nil // said already
+	}
+	var findings []Finding
+	for _, one := range p.ports {
+		findings = append(findings, d.lookLink(p, one)...)
+		if !one.state.Present {
+			continue
+		}
+		findings = append(findings, d.lookSource(p, one)...)
+		findings = append(findings, lookMTU(p, one)...)
+		findings = append(findings, d.lookFlags(one)...)
+		findings = append(findings, d.lookErrors(one)...)
+	}
+	if len(findings) == 0 {
+		return sound("ports", names(p.ports), "every configured port is up, with an address to speak from where it needs one")
+	}
+	return findings
+}
+
+// lookLink wants a link.
+func (d *doctor) lookLink(p *patient, one patientPort) []Finding {
+	f := Finding{Severity: SeverityHazard, Check: "link", Subject: one.Name}
+	switch {
+	case !one.state.Present:
+		f.Text = one.Name + " does not exist"
+		f.Why = "until it appears, " + one.loss()
+		f.Remedy = "ip -br link    # renamed? " + d.likely(p, one.Name)
+	case !one.state.AdminUp:
+		f.Text, f.Why = one.Name+" is switched off", one.loss()
+		f.Remedy = "ip link set " + one.Name + " up"
+	case one.Carrier == "down":
+		f.Text, f.Why = one.Name+" has no carrier", one.loss()
+		f.Remedy = "ethtool " + one.Name + "    # then plug, cable, the port at the other end"
+	case one.told != nil && one.told.Culprit != "":
+		f.Text, f.Why = one.Name+" has a carrier and does not work", one.loss()
+		f.Remedy = "dmesg | grep -i -e " + one.Name + " | tail -n 20"
+	default:
+		return nil
+	}
+	if one.told != nil && one.told.Culprit != "" {
+		f.Text += ": " + strings.TrimPrefix(one.told.Culprit, one.Name+": ")
+	} else if one.told != nil && one.told.Reason != "" {
+		f.Text += "; its driver says: " + one.told.Reason
+	}
+	return []Finding{f}
+}
+
+// loss says what follows while a port is not there.
+func (p patientPort) loss() string {
+	switch {
+	case p.heartbeat() && p.serving():
+		return "there are neither adverts nor service, and the router is in FAULT"
+	case p.heartbeat():
+		return "there are no adverts: who serves is found out by questions on the other ports alone"
+	}
+	return "there is no service: the router is in FAULT, or serves in part"
+}
+
+// likely names ports that are not configured, of which one may be the missing.
+func (d *doctor) likely(p *patient, missing string) string {
+	var spare []string
+	for name, s := range p.states {
+		if !s.Loopback && name != missing && !slices.ContainsFunc(p.ports, func(o patientPort) bool { return o.Name == name }) {
+			spare = append(spare, name)
+		}
+	}
+	slices.Sort(spare)
+	if len(spare) == 0 {
+		return "there is no port that is not configured"
+	}
+	return "not configured are " + strings.Join(spare[:min(len(spare), 8)], " ")
+}
+
+// lookSource wants an address to send adverts from.
+func (d *doctor) lookSource(p *patient, one patientPort) []Finding {
+	var findings []Finding
+	for _, i := range p.config.Instances {
+		if i.Interface.Name != one.Name || i.Source.IsValid() || one.hasSource(i) {
+			continue
+		}
+		kind, remedy := "IPv4", "ip address add ADDRESS/LENGTH dev "+one.Name+"    # and in the host's network configuration"
+		if i.Family == 6 {
+			kind, remedy = "link-local IPv6", "sysctl -w "+sysctlName("ipv6", one.Name, "disable_ipv6")+"=0\nip link set "+one.Name+" up"
+		}
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "source", Subject: one.Name,
+			Text:   fmt.Sprintf("%s has no %s address of its own, from which the adverts of %s could come", one.Name, kind, i.Name),
+			Why:    "without a source no advert is sent, and the peer takes over beside this router",
+			Remedy: remedy,
+		})
+	}
+	return findings
+}
+
+// hasSource says that the port has an address that is not a virtual one.
+func (p patientPort) hasSource(i configfs.Instance) bool {
+	return slices.ContainsFunc(p.state.Addresses, func(a netip.Prefix) bool {
+		if slices.ContainsFunc(p.vips, func(v netip.Prefix) bool { return v.Addr() == a.Addr() }) {
+			return i.Priority == ownerPriority
+		}
+		if i.Family == 6 {
+			return a.Addr().Is6() && a.Addr().IsLinkLocalUnicast()
+		}
+		return a.Addr().Is4()
+	})
+}
+
+// ownerPriority is that of a router to whom the addresses belong.
+const ownerPriority = 255
+
+// lookMTU wants adverts to fit, and IPv6 to be possible.
+func lookMTU(p *patient, one patientPort) []Finding {
+	var findings []Finding
+	for _, i := range p.config.Instances {
+		if i.Interface.Name != one.Name {
+			continue
+		}
+		if size := advertSize(i); size > one.state.MTU {
+			findings = append(findings, Finding{
+				Severity: SeverityHazard, Check: "mtu", Subject: one.Name,
+				Text:   fmt.Sprintf("an advert of %s has %d bytes and the MTU of %s is %d", i.Name, size, one.Name, one.state.MTU),
+				Why:    "adverts are never sent in fragments: the peer hears none and takes over beside this router",
+				Remedy: fmt.Sprintf("ip link set %s mtu 1500    # or move addresses to virtual_ipaddress_excluded", one.Name),
+			})
+		}
+	}
+	const leastOfIPv6 = 1280
+	if one.state.MTU < leastOfIPv6 && (one.has(6) || p.speaks6(one.Name)) {
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "mtu", Subject: one.Name,
+			Text:   fmt.Sprintf("the MTU of %s is %d, and IPv6 needs 1280", one.Name, one.state.MTU),
+			Why:    "the kernel has no IPv6 on such a port",
+			Remedy: fmt.Sprintf("ip link set %s mtu 1500", one.Name),
+		})
+	}
+	return findings
+}
+
+// advertSize is the length of an instance's adverts with their IP header.
+func advertSize(i configfs.Instance) int {
+	const header4, header6, fixed, authentication = 20, 40, 8, 8
+	switch {
+	case i.Family == 6:
+		return header6 + fixed + 16*len(i.Addresses)
+	case i.Version == 3:
+		return header4 + fixed + 4*len(i.Addresses)
+	}
+	return header4 + fixed + 4*len(i.Addresses) + authentication
+}
+
+// lookFlags wants multicast on a port that sends to a group.
+func (d *doctor) lookFlags(one patientPort) []Finding {
+	if !d.here(one) {
+		return nil
+	}
+	const multicast = 0x1000
+	flags, err := strconv.ParseUint(d.text(path.Join("sys/class/net", one.Name, "flags")), 0, 32)
+	if err != nil || flags&multicast != 0 {
+		return nil
+	}
+	return []Finding{{
+		Severity: SeverityHazard, Check: "multicast", Subject: one.Name,
+		Text:   "multicast is switched off on " + one.Name,
+		Why:    "adverts go to a multicast group; a port without multicast does not have its hardware let them in",
+		Remedy: "ip link set " + one.Name + " multicast on",
+	}}
+}
+
+// here says that /sys shows the same port: in another network namespace it may
+// show another one of the same name.
+func (d *doctor) here(one patientPort) bool {
+	index, known := d.number(path.Join("sys/class/net", one.Name, "ifindex"))
+	return known && index == one.state.Index
+}
+
+// lookErrors reads counters that stay at nought on a healthy port.
+func (d *doctor) lookErrors(one patientPort) []Finding {
+	if !d.here(one) {
+		return nil
+	}
+	var findings []Finding
+	if n, _ := d.number(path.Join("sys/class/net", one.Name, "statistics/rx_crc_errors")); n > 0 {
+		findings = append(findings, Finding{
+			Severity: SeverityNote, Check: "cable", Subject: one.Name,
+			Text:   fmt.Sprintf("%s has received %d frames with a wrong checksum since it came up", one.Name, n),
+			Why:    "a bad cable or plug loses adverts now and then before it loses the carrier",
+			Remedy: fmt.Sprintf("ethtool -S %s | grep -i -e crc -e err    # twice, a minute apart; then another cable", one.Name),
+		})
+	}
+	hung := 0
+	for _, queue := range d.list(path.Join("sys/class/net", one.Name, "queues")) {
+		n, _ := d.number(path.Join("sys/class/net", one.Name, "queues", queue, "tx_timeout"))
+		hung += n
+	}
+	if hung > 0 {
+		findings = append(findings, Finding{
+			Severity: SeverityNote, Check: "hang", Subject: one.Name,
+			Text:   fmt.Sprintf("transmit queues of %s hung %d times since the driver was loaded", one.Name, hung),
+			Why:    "while a queue hangs no advert leaves, for five seconds and more, although the carrier is up",
+			Remedy: fmt.Sprintf("dmesg | grep -i -e %s -e 'tx timeout'\nethtool -K %s tso off gso off    # cures some cards of the e1000e", one.Name, one.Name),
+		})
+	}
+	return findings
+}
+
+// lookCards looks for ports that one failure takes together.
+func (d *doctor) lookCards(p *patient) []Finding {
+	var findings []Finding
+	for _, heart := range p.where(patientPort.heartbeat) {
+		together := p.where(func(o patientPort) bool {
+			return o.Name != heart.Name && o.serving() && slices.Contains(heart.Mates, o.Name)
+		})
+		if heart.serving() || len(together) == 0 {
+			continue
+		}
+		remedy := fmt.Sprintf("interface PORT    # of %s, on another card: none is free", p.instancesOn(heart.Name))
+		if spare := d.elsewhere(p, heart.Card); len(spare) > 0 {
+			remedy = fmt.Sprintf("interface %s    # of %s, with the cable moved: on another card are %s",
+				spare[0], p.instancesOn(heart.Name), strings.Join(spare, " "))
+		}
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "card", Subject: heart.Name + " " + names(together),
+			Text: fmt.Sprintf("%s carries the adverts and sits on one card with %s (%s)", heart.Name, names(together), heart.Card),
+			Why: "one failure of the card takes the service and the voice that would say so: the peer gets no goodbye and has to find " +
+				"out by asking, where nobody answers any more",
+			Remedy: remedy,
+		})
+	}
+	if len(findings) == 0 {
+		return sound("cards", names(p.ports), "no card carries both adverts and service")
+	}
+	return findings
+}
+
+// instancesOn names the instances whose adverts go to a port.
+func (p *patient) instancesOn(name string) string {
+	var all []string
+	for _, i := range p.config.Instances {
+		if i.Interface.Name == name {
+			all = append(all, i.Name)
+		}
+	}
+	return cmp.Or(strings.Join(all, " "), "the instance")
+}
+
+// elsewhere lists ports on another card that are not configured.
+func (d *doctor) elsewhere(p *patient, card string) []string {
+	var all []string
+	for name, s := range p.states {
+		if slices.ContainsFunc(p.ports, func(o patientPort) bool { return o.Name == name }) || s.Master != 0 {
+			continue
+		}
+		if id := d.identify(name); id.Card != "" && id.Card != card {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// lookLayers looks at bridges and bonds, over the ports and beneath them.
+func (d *doctor) lookLayers(p *patient) []Finding {
+	var findings []Finding
+	for _, one := range p.ports {
+		if !one.state.Present || !d.here(one) {
+			continue
+		}
+		findings = append(findings, d.lookMaster(p, one)...)
+		findings = append(findings, d.lookBridge(one)...)
+		findings = append(findings, d.lookBond(one)...)
+	}
+	if len(findings) == 0 {
+		return sound("layers", names(p.ports), "no bridge or bond is in the way")
+	}
+	return findings
+}
+
+// lookMaster wants a port to be nobody's part.
+func (d *doctor) lookMaster(p *patient, one patientPort) []Finding {
+	if one.state.Master == 0 {
+		return nil
+	}
+	master := fmt.Sprintf("interface %d", one.state.Master)
+	for name, s := range p.states {
+		if s.Index == one.state.Master {
+			master = name
+		}
+	}
+	if d.list(path.Join("sys/class/net", master, "bridge")) == nil && d.list(path.Join("sys/class/net", master, "bonding")) == nil {
+		return nil // a VRF, or something that leaves the port its addresses
+	}
+	return []Finding{{
+		Severity: SeverityHazard, Check: "enslaved", Subject: one.Name,
+		Text:   fmt.Sprintf("%s is part of %s", one.Name, master),
+		Why:    fmt.Sprintf("what arrives there belongs to %s: addresses on %s are not answered for", master, one.Name),
+		Remedy: fmt.Sprintf("interface %s    # and dev %s, in the place of %s", master, master, one.Name),
+	}}
+}
+
+// lookBridge wants a bridge to forward as soon as it has a carrier.
+func (d *doctor) lookBridge(one patientPort) []Finding {
+	dir := path.Join("sys/class/net", one.Name, "bridge")
+	stp, known := d.number(path.Join(dir, "stp_state"))
+	if !known || stp == 0 {
+		return nil
+	}
+	const perSecond = 100 // the kernel's unit towards user space
+	delay, _ := d.number(path.Join(dir, "forward_delay"))
+	return []Finding{{
+		Severity: SeverityHazard, Check: "bridge", Subject: one.Name,
+		Text: fmt.Sprintf("%s is a bridge with spanning tree, and listens for %d s before it forwards", one.Name, 2*delay/perSecond),
+		Why: "so long after each change of a port this router hears nobody, may take the silence for a death, and is not heard " +
+			"itself",
+		Remedy: fmt.Sprintf("ip link set %s type bridge stp_state 0    # where no loop is possible", one.Name),
+	}}
+}
+
+// lookBond wants a bond that notices a dead link, and whose links do not fail
+// together.
+func (d *doctor) lookBond(one patientPort) []Finding {
+	dir := path.Join("sys/class/net", one.Name, "bonding")
+	slaves := strings.Fields(d.text(path.Join(dir, "slaves")))
+	if len(slaves) == 0 {
+		return nil
+	}
+	var findings []Finding
+	miimon, _ := d.number(path.Join(dir, "miimon"))
+	if arp, _ := d.number(path.Join(dir, "arp_interval")); miimon == 0 && arp == 0 {
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "bond", Subject: one.Name,
+			Text:   one.Name + " is a bond that watches none of its links",
+			Why:    "a link that dies keeps its share of the traffic, adverts included, and the bond keeps its carrier",
+			Remedy: fmt.Sprintf("ip link set %s type bond miimon 100", one.Name),
+		})
+	}
+	var dead []string
+	for _, s := range slaves {
+		if d.text(path.Join("sys/class/net", s, "bonding_slave/mii_status")) == "down" {
+			dead = append(dead, s)
+		}
+	}
+	if len(dead) > 0 {
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "bond", Subject: one.Name,
+			Text:   fmt.Sprintf("%s has lost %s", one.Name, strings.Join(dead, " ")),
+			Why:    "the bond lives on what is left of it, and nobody will notice until that goes too",
+			Remedy: "ethtool " + dead[0],
+		})
+	}
+	if one.Card != "" && !strings.Contains(one.Card, "+") && len(slaves) > 1 {
+		findings = append(findings, Finding{
+			Severity: SeverityNote, Check: "bond", Subject: one.Name,
+			Text:   fmt.Sprintf("all links of %s (%s) are on one card (%s)", one.Name, strings.Join(slaves, " "), one.Card),
+			Why:    "the bond survives a cable, and not the card",
+			Remedy: fmt.Sprintf("ip link set PORT master %s    # of another card, in the place of %s", one.Name, slaves[len(slaves)-1]),
+		})
+	}
+	return findings
+}

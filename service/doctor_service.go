@@ -1,0 +1,312 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+
+	"standfast/configfs"
+	"standfast/vrrp"
+)
+
+// queryStatus asks the service in the runtime directory how it is; errors are
+// those of Query.
+func queryStatus(ctx context.Context, runtimeDir string) (StatusDocument, error) {
+	text, err := Query(ctx, runtimeDir, Request{Verb: "status"})
+	if err != nil {
+		return StatusDocument{}, err
+	}
+	var d StatusDocument
+	if err := json.Unmarshal(text, &d); err != nil {
+		return StatusDocument{}, fmt.Errorf("the service answers in another form than this version understands: %w", err)
+	}
+	return d, nil
+}
+
+// lookService hands on what the service itself complains about.
+func (d *doctor) lookService(p *patient) []Finding {
+	if p.status == nil {
+		return nil
+	}
+	var findings []Finding
+	for _, i := range p.status.Instances {
+		for _, text := range i.complaints() {
+			findings = append(findings, Finding{
+				Severity: SeverityHazard, Check: "state", Subject: i.Name, Text: text,
+				Why: i.troubles(), Remedy: "standfast why " + i.Name,
+			})
+		}
+	}
+	findings = append(findings, p.lookLost()...)
+	if len(findings) == 0 {
+		return sound("state", "standfast", "every instance serves or stands by")
+	}
+	return findings
+}
+
+// complaints are what keeps an instance from serving or standing by.
+func (i InstanceDocument) complaints() []string {
+	var all []string
+	switch {
+	case i.State != vrrp.Master.String() && i.State != vrrp.Backup.String():
+		causes := []string{}
+		for _, f := range i.Faults {
+			causes = append(causes, f.Text)
+		}
+		all = append(all, strings.TrimSuffix(fmt.Sprintf("%s is in %s: %s", i.Name, i.State, strings.Join(causes, "; ")), ": "))
+	case i.State == vrrp.Master.String() && !i.Installed:
+		all = append(all, i.Name+" is MASTER but its addresses are not in the kernel")
+	}
+	if i.Verdict.Finding == "contested" {
+		all = append(all, i.Name+" is contested: somebody else answers for its addresses")
+	}
+	if i.Partial {
+		all = append(all, i.Name+" serves some of its ports only")
+	}
+	return all
+}
+
+// troubles says what follows for the pair.
+func (i InstanceDocument) troubles() string {
+	if i.State == vrrp.Master.String() {
+		return "hosts reach the wrong router, or none"
+	}
+	return "this router would not take over now, whatever happens to its peer"
+}
+
+// lookLost says what the service could not send or was not told.
+func (p *patient) lookLost() []Finding {
+	var findings []Finding
+	if n := p.status.Node.Lost["adverts_not_sent"]; n > 0 {
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "unsent", Subject: "standfast",
+			Text:   fmt.Sprintf("%d adverts could not be sent since the service was started", n),
+			Why:    "a peer that misses three in a row takes over beside this router",
+			Remedy: "journalctl -u standfast | grep -i 'cannot send'",
+		})
+	}
+	for _, one := range p.ports {
+		if one.told == nil || !one.told.Filtered {
+			continue
+		}
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "filtered", Subject: one.Name,
+			Text: "adverts arrive on " + one.Name + " and not one of them gets through the filters of this host",
+			Why: "standfast hears them in front of the filters; keepalived would not, and on a way back to it both routers would be " +
+				"MASTER",
+			Remedy: p.unfilter(one),
+		})
+	}
+	return findings
+}
+
+// unfilter is the likely cure for adverts that are dropped: the reverse path
+// filter, where the sender is not in a subnet of the port, or else the firewall.
+func (p *patient) unfilter(one patientPort) string {
+	if one.Sysctls["rp_filter"] == 1 && !one.covers(p.masters(one.Name)) {
+		return setLine(sysctlName("ipv4", one.Name, "rp_filter"), 2)
+	}
+	return "iptables -I INPUT -i " + one.Name + " -p 112 -j ACCEPT\n" +
+		"nft insert rule inet filter input iifname " + one.Name + " meta l4proto 112 accept\n" +
+		"firewall-cmd --permanent --zone=$(firewall-cmd --get-zone-of-interface=" + one.Name + ") --add-protocol=vrrp && firewall-cmd --reload"
+}
+
+// masters are the routers that the instances of a port obeyed last.
+func (p *patient) masters(name string) []netip.Addr {
+	var all []netip.Addr
+	for _, i := range p.status.Instances {
+		if a, err := netip.ParseAddr(i.Master); err == nil && i.Interface == name {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// covers says that all addresses are in subnets of the port.
+func (p patientPort) covers(all []netip.Addr) bool {
+	return !slices.ContainsFunc(all, func(a netip.Addr) bool {
+		return !slices.ContainsFunc(p.subnets(), func(s netip.Prefix) bool { return s.Contains(a) })
+	})
+}
+
+// lookEvidence looks, in peacetime, at what a silence would be worth.
+func (d *doctor) lookEvidence(p *patient) []Finding {
+	if p.status == nil {
+		return nil
+	}
+	var findings []Finding
+	asked := p.where(func(one patientPort) bool { return one.told != nil && one.told.Carrier == "up" && len(one.vips) > 0 })
+	for _, one := range asked {
+		switch {
+		case one.told.Blind:
+			findings = append(findings, Finding{
+				Severity: SeverityHazard, Check: "blind", Subject: one.Name,
+				Text: "the peer serves, and its virtual address is not answered on " + one.Name,
+				Why:  "a silence there proves nothing: if all other ports are silent too, this router cannot tell a dead peer from a deaf port",
+				Remedy: "sysctl net.ipv4.conf.all.arp_ignore net.ipv4.conf." + one.Name + ".arp_ignore    # on the peer\n" +
+					"arping -D -c 3 -I " + one.Name + " " + one.firstVIP() + "    # then the switch: private VLAN, ARP inspection",
+			})
+		case one.told.Mute:
+			findings = append(findings, Finding{
+				Severity: SeverityHazard, Check: "mute", Subject: one.Name,
+				Text:   "nobody was heard on " + one.Name + " since its carrier came up",
+				Why:    "the switch may not forward yet (spanning tree), or the port is in the wrong VLAN: until then nothing is proved there",
+				Remedy: "tcpdump -ni " + one.Name + " -c 5    # on the switch: edge port (portfast), VLAN",
+			})
+		case len(one.told.Witnesses) == 0:
+			findings = append(findings, Finding{
+				Severity: SeverityHazard, Check: "witness", Subject: one.Name,
+				Text: "no third party answers on " + one.Name,
+				Why: "a silence of the virtual address counts only while somebody else there answers; without one this router waits " +
+					"for the master-down interval, and then acts by fault_prior",
+				Remedy: "fault_witness ADDRESS dev " + one.Name + "    # a gateway, a switch's own address, a server that is always on",
+			})
+		}
+	}
+	findings = append(findings, p.lookCalibration(asked)...)
+	if len(findings) == 0 && len(asked) > 0 {
+		return sound("evidence", names(asked), "a silence would count")
+	}
+	return findings
+}
+
+func (p patientPort) firstVIP() string { return p.vips[0].Addr().String() }
+
+// lookCalibration wants a BACKUP to have heard its peer answer on some port.
+func (p *patient) lookCalibration(asked []patientPort) []Finding {
+	backup := slices.ContainsFunc(p.status.Instances, func(i InstanceDocument) bool {
+		return i.State == vrrp.Backup.String() && i.Master != ""
+	})
+	known := slices.ContainsFunc(asked, func(one patientPort) bool { return one.told.Calibrated || one.told.Blind || one.told.Mute })
+	if !backup || known || len(asked) == 0 {
+		return nil
+	}
+	return []Finding{{
+		Severity: SeverityNote, Check: "calibration", Subject: names(asked),
+		Text:   "the peer has not answered for a virtual address on any port within the last minute",
+		Why:    "a silence counts only where there used to be a voice; until there is one, takeover waits for the master-down interval",
+		Remedy: "standfast status    # again in a minute",
+	}}
+}
+
+// lookAddresses wants virtual addresses to be where the service put them, and
+// nowhere else.
+func (d *doctor) lookAddresses(p *patient) []Finding {
+	if p.stateless {
+		return nil
+	}
+	var findings []Finding
+	for _, i := range p.config.Instances {
+		if i.Priority == ownerPriority || p.serves(i.Name) {
+			continue
+		}
+		for _, a := range slices.Concat(i.Addresses, i.Excluded) {
+			for name, s := range p.states {
+				if slices.ContainsFunc(s.Addresses, func(h netip.Prefix) bool { return h.Addr() == a.Prefix.Addr() }) {
+					findings = append(findings, Finding{
+						Severity: SeverityHazard, Check: "address", Subject: name,
+						Text:   fmt.Sprintf("the virtual address %v of %s is on %s although this router does not serve", a.Prefix.Addr(), i.Name, name),
+						Why:    "it answers beside the MASTER: hosts reach one or the other by chance",
+						Remedy: fmt.Sprintf("ip address del %v dev %s    # and take it out of the host's network configuration", a.Prefix, name),
+					})
+				}
+			}
+		}
+	}
+	findings = append(findings, p.lookRoutes()...)
+	if len(findings) == 0 {
+		return sound("addresses", "virtual addresses", "nobody but the service holds them")
+	}
+	return findings
+}
+
+// serves says that the running service is MASTER of an instance, or about to be
+// nothing else: in doubt nobody is accused.
+func (p *patient) serves(name string) bool {
+	if p.status == nil {
+		return false
+	}
+	i := slices.IndexFunc(p.status.Instances, func(i InstanceDocument) bool { return i.Name == name })
+	return i < 0 || p.status.Instances[i].State == vrrp.Master.String()
+}
+
+// lookRoutes wants the gateway of a virtual route to be reachable on its port.
+func (p *patient) lookRoutes() []Finding {
+	var findings []Finding
+	for _, i := range p.config.Instances {
+		for _, r := range i.Routes {
+			at := slices.IndexFunc(p.ports, func(o patientPort) bool { return o.Name == r.Dev.Name })
+			if !r.Via.IsValid() || at < 0 || p.ports[at].reaches(r.Via) {
+				continue
+			}
+			findings = append(findings, Finding{
+				Severity: SeverityHazard, Check: "route", Subject: r.Dev.Name,
+				Text:   fmt.Sprintf("%v: the gateway %v of %v is in no subnet of %s", r.Pos, r.Via, r.Dst, r.Dev.Name),
+				Why:    "the kernel refuses the route at the takeover, and what should go there goes elsewhere",
+				Remedy: fmt.Sprintf("ip route get %v oif %s    # then correct via, dev, or the mask of a virtual address", r.Via, r.Dev.Name),
+			})
+		}
+	}
+	return findings
+}
+
+// reaches says that an address is in a subnet of the port, virtual ones included.
+func (p patientPort) reaches(a netip.Addr) bool {
+	return a.IsLinkLocalUnicast() || slices.ContainsFunc(slices.Concat(p.state.Addresses, p.vips), func(s netip.Prefix) bool {
+		return s.Contains(a)
+	})
+}
+
+// lookScripts wants every notify script to be there, and to be one that can run.
+func (d *doctor) lookScripts(p *patient) []Finding {
+	var findings []Finding
+	var seen []string
+	for _, s := range scriptsOf(p.config) {
+		name := s.Argv[0]
+		if slices.Contains(seen, name) {
+			continue
+		}
+		seen = append(seen, name)
+		f := Finding{Severity: SeverityHazard, Check: "script", Subject: name, Why: "the transition happens and whatever the script does for it does not"}
+		info, err := fs.Stat(d.files, strings.TrimPrefix(path.Clean(name), "/"))
+		switch {
+		case !path.IsAbs(name):
+			continue // searched for at run time
+		case err != nil:
+			f.Text, f.Remedy = fmt.Sprintf("%v: the script %s is not there", s.Pos, name), "install -m 755 SCRIPT "+name
+		case info.IsDir() || info.Mode().Perm()&0o111 == 0:
+			f.Text, f.Remedy = fmt.Sprintf("%v: %s may not be executed", s.Pos, name), "chmod 755 "+name
+		default:
+			continue
+		}
+		findings = append(findings, f)
+	}
+	if len(findings) == 0 {
+		return sound("scripts", "notify scripts", "they are there")
+	}
+	return findings
+}
+
+// scriptsOf are all notify scripts of a configuration.
+func scriptsOf(c configfs.Config) []configfs.Script {
+	var all []configfs.Script
+	add := func(n configfs.Notify) {
+		for _, s := range []configfs.Script{n.Master, n.Backup, n.Fault, n.Stop, n.Any} {
+			if len(s.Argv) > 0 {
+				all = append(all, s)
+			}
+		}
+	}
+	for _, i := range c.Instances {
+		add(i.Notify)
+	}
+	for _, g := range c.Groups {
+		add(g.Notify)
+	}
+	return all
+}

@@ -1,0 +1,58 @@
+package lab
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"standfast/service"
+)
+
+// ownChecks are what the doctor looks at within a router of the laboratory; everything else is about the host it stands on.
+func ownChecks() []string {
+	return []string{
+		"configuration", "state", "unsent", "filtered", "blind", "mute", "witness", "calibration", "address", "route", "script", "link",
+		"source", "mtu", "multicast", "card", "enslaved", "bridge", "bond", "arp_ignore", "arp_flux", "arp_filter", "proxy_arp",
+		"promote_secondaries", "forwarding", "running",
+	}
+}
+
+// examine has the doctor look at a router, and returns what it complains about that is the router's own.
+func (s *scene) examine(m *Member) (d service.DoctorDocument, complaints []string) {
+	s.t.Helper()
+	text, _ := m.Ask("doctor", "--json") // its exit status is about the host too
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		s.t.Fatalf("%v in %s", err, text)
+	}
+	for _, f := range d.Findings {
+		if f.Severity > service.SeverityNote && slices.Contains(ownChecks(), f.Check) {
+			complaints = append(complaints, f.Check)
+		}
+	}
+	return d, complaints
+}
+
+// TestDoctor has the doctor look at both routers of a healthy pair, and again at the BACKUP when it is no longer well.
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	s := settled(t)
+	for _, m := range s.Members() {
+		check(t, m.Sysctl("net/ipv4/ip_forward", "1"))
+		d, complaints := s.examine(m)
+		if len(complaints) > 0 {
+			t.Errorf("%s is well, and the doctor finds %q: %+v", m.Name(), complaints, d.Findings)
+		}
+		if d.Version == "" || len(d.Ports) != 4 || d.Ports[0].Name != HeartbeatPort || len(d.Undecided) == 0 {
+			t.Errorf("%s: version %q, ports %+v, undecided %+v", m.Name(), d.Version, d.Ports, d.Undecided)
+		}
+	}
+	check(t, s.B.Sysctl("net/ipv4/conf/p3p1/arp_ignore", "8"))
+	check(t, s.B.Sysctl("net/ipv4/conf/p3p2/proxy_arp", "1"))
+	check(t, s.B.Sysctl("net/ipv4/ip_forward", "0"))
+	check(t, s.B.Port("p1p1").AddAddress(s.LANs[2].VIP))
+	d, complaints := s.examine(s.B)
+	slices.Sort(complaints)
+	if want := []string{"address", "arp_ignore", "forwarding", "proxy_arp"}; !slices.Equal(complaints, want) || d.Worst < service.SeverityHazard {
+		t.Errorf("found %q, want %q: %+v", complaints, want, d.Findings)
+	}
+}
