@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"runtime/metrics"
 	"sync/atomic"
 	"time"
 
@@ -140,6 +141,16 @@ func (b *body) schedule(s *Body, p configfs.Process) {
 	if s.Schedule, err = b.edge.Scheduled(); err != nil {
 		b.log.Debug(err.Error())
 	}
+}
+
+// collections counts those of the Go runtime since the start.
+func collections() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return sample[0].Value.Uint64()
 }
 
 // wanted is real time unless somebody says otherwise: the file, or whoever started

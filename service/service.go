@@ -16,6 +16,7 @@ import (
 
 	"standfast/hw/address"
 	"standfast/hw/port"
+	"standfast/hw/process"
 	"standfast/vrrp"
 	"standfast/vrrp/node"
 )
@@ -40,19 +41,21 @@ var ErrRunning = errors.New("another standfast is running")
 // Snapshot is what the loop tells whoever asks: a copy, and nothing that the
 // loop goes on to change.
 type Snapshot struct {
-	Wall     time.Time    // when it was taken
-	Now      vrrp.Instant // the same moment on the clock of Status
-	Started  time.Time
-	Version  string
-	File     string
-	PID      int
-	Status   node.Status
-	Hardware map[node.Port]Hardware
-	Body     Body
-	Lateness lateness           // of adverts, against their beats
-	Filtered map[node.Port]bool // ports whose adverts do not get through the filters of this host
-	History  []Moment           // the last transitions, oldest first
-	Counts   Counts
+	Wall        time.Time    // when it was taken
+	Now         vrrp.Instant // the same moment on the clock of Status
+	Started     time.Time
+	Version     string
+	File        string
+	PID         int
+	Status      node.Status
+	Hardware    map[node.Port]Hardware
+	Body        Body
+	Memory      process.Memory     // of this process
+	Collections uint64             // of garbage since the start
+	Lateness    lateness           // of adverts, against their beats
+	Filtered    map[node.Port]bool // ports whose adverts do not get through the filters of this host
+	History     []Moment           // the last transitions, oldest first
+	Counts      Counts
 
 	Storage      storageReport
 	Policy       node.StoragePolicy
@@ -366,12 +369,19 @@ func (s *service) remind() {
 	}
 }
 
-// look has the loop say where it stands; control and status use it.
+// look has the loop say where it stands; control and status use it. What takes long
+// to read is read by the caller.
 func (s *service) look(ctx context.Context) (Snapshot, error) {
 	reply := make(chan Snapshot, 1)
 	select {
 	case s.queries <- reply:
-		return <-reply, nil
+		told := <-reply
+		var err error
+		if told.Memory, err = s.edges.machine.Memory(); err != nil {
+			s.log.Debug(err.Error())
+		}
+		told.Collections = collections()
+		return told, nil
 	case <-ctx.Done():
 		return Snapshot{}, ctx.Err()
 	}

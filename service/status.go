@@ -31,14 +31,16 @@ type StatusDocument struct {
 
 // NodeDocument is about the router as a whole.
 type NodeDocument struct {
-	Version string            `json:"version"`
-	PID     int               `json:"pid"`
-	Config  string            `json:"config"`
-	Time    time.Time         `json:"time"` // of this document
-	Started time.Time         `json:"started"`
-	Storage StorageDocument   `json:"storage"`
-	Helpers []HelperDocument  `json:"helpers"`
-	Lost    map[string]uint64 `json:"lost"` // what was dropped or failed since the start, by kind
+	Version  string            `json:"version"`
+	PID      int               `json:"pid"`
+	Config   string            `json:"config"`
+	Time     time.Time         `json:"time"` // of this document
+	Started  time.Time         `json:"started"`
+	Storage  StorageDocument   `json:"storage"`
+	Body     BodyDocument      `json:"body"`
+	Lateness LatenessDocument  `json:"lateness"`
+	Helpers  []HelperDocument  `json:"helpers"`
+	Lost     map[string]uint64 `json:"lost"` // what was dropped or failed since the start, by kind
 }
 
 // InstanceDocument is about one instance.
@@ -112,6 +114,7 @@ func statusDocument(s Snapshot) StatusDocument {
 		Node: NodeDocument{
 			Version: s.Version, PID: s.PID, Config: s.File, Time: s.Wall, Started: s.Started,
 			Storage: storageDocument(s), Helpers: helperDocuments(s), Lost: lost(s),
+			Body: bodyDocument(s), Lateness: latenessDocument(s.Lateness),
 		},
 		Instances: []InstanceDocument{}, Ports: []PortDocument{},
 	}
@@ -315,6 +318,7 @@ func (d StatusDocument) print(w io.Writer, zone *time.Location) error {
 	if err := errors.Join(t.Flush(), d.Node.Storage.print(&b)); err != nil {
 		return err
 	}
+	d.Node.printBody(&b)
 	d.Node.printLost(&b)
 	_, err := io.WriteString(w, b.String())
 	return err

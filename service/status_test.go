@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"standfast/hw/process"
 	"standfast/vrrp"
 	"standfast/vrrp/node"
 	"standfast/vrrp/verdict"
@@ -29,6 +30,8 @@ func told() Snapshot {
 	one, two := node.Key{Port: "p4p1", VRID: 50, Family: vrrp.IPv4}, node.Key{Port: "p4p1", VRID: 51, Family: vrrp.IPv6}
 	s := Snapshot{
 		Wall: at, Now: vrrp.Instant(time.Hour), Started: at.Add(-time.Hour), Version: "0", File: "/etc/x.conf",
+		Body:   Body{Locked: process.LockedText, Schedule: process.Schedule{Nice: -20}, Watchdog: watchdogOff, Remarks: []string{"no real time: grant it"}},
+		Memory: process.Memory{Proportional: 5 << 20, Resident: 7 << 20, Locked: 1 << 30}, Collections: 9,
 		Counts: Counts{SendErrors: 3, LinesDropped: 12},
 		Status: node.Status{
 			Now: vrrp.Instant(time.Hour - time.Second), // the brain's last step
@@ -51,6 +54,9 @@ func told() Snapshot {
 		},
 	}
 	s.Status.Instances[0].Counters[vrrp.Accepted] = 7
+	for _, late := range []time.Duration{-1, 100 * time.Microsecond, 120 * time.Microsecond, 5400 * time.Microsecond} {
+		s.Lateness.add(late)
+	}
 	s.Status.Instances[0].Counters[vrrp.CheckPassword] = 2
 	s.History = []Moment{
 		{Wall: at.Add(-time.Hour), Transition: node.Transition{Key: one, Name: "VI_0", To: vrrp.Backup, Reason: "started", Initial: true}},
@@ -96,6 +102,10 @@ p3p1  serving            up          igb     calibrated, 1 witnesses
 p4p1  heartbeat,serving  unknown     -       mute
 p5p1                     admin-down  -       -
 p6p1                     missing     -       -
+
+process: memory locked: text; scheduling: nice -20; watchdog: off; 5.0 MB
+    no real time: grant it
+adverts late, ms: p50 0.104, p99 5.4, p99.9 5.4, p99.99 5.4, max 5.4 of 4
 
 lost since the start: adverts not sent 3, log lines dropped 12
 `
