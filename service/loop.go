@@ -109,7 +109,7 @@ type service struct {
 	jobs      chan []announcement
 	read      latest[struct{}]
 	wanted    latest[map[socketKey]site]
-	polled    latest[map[string]int]
+	polled    latest[polling]
 	hurry     latest[struct{}]
 	surveyed  latest[map[node.Port]int]
 	verify    latest[[]suspect]

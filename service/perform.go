@@ -167,7 +167,11 @@ func (s *service) requested(key node.Key, install bool) uint64 {
 }
 
 func (s *service) install(a node.Install) {
+	_, held := s.held[a.Key]
 	s.held[a.Key] = tenure{lease: a.Lease, without: a.Without}
+	if !held {
+		s.followCarriers()
+	}
 	serial := s.requested(a.Key, true)
 	w := s.wishFor(a.Key)
 	w.done = func(err error, took time.Duration) answer {
@@ -178,6 +182,7 @@ func (s *service) install(a node.Install) {
 
 func (s *service) withdraw(a node.Withdraw) {
 	delete(s.held, a.Key)
+	s.followCarriers()
 	serial := s.requested(a.Key, false)
 	// A renewal that is still waiting, or half done, ends here.
 	s.leases.put(wish{key: a.Key})

@@ -155,7 +155,7 @@ func newService(o Options, e edges, out outlets, p plan) *service {
 		loaded: make(chan loaded, 1), queries: make(chan chan<- Snapshot), signals: e.signals,
 		mutations: newMailbox(), leases: newMailbox(), jobs: make(chan []announcement, 64),
 		read: newLatest[struct{}](), wanted: newLatest[map[socketKey]site](),
-		hurry: newLatest[struct{}](), polled: newLatest[map[string]int](), surveyed: newLatest[map[node.Port]int](),
+		hurry: newLatest[struct{}](), polled: newLatest[polling](), surveyed: newLatest[map[node.Port]int](),
 		verify: newLatest[[]suspect](), verified: make(chan verified),
 		examiner: newExaminer(e.hardware, e.now, out.log),
 		sent:     map[node.Port]uint64{}, lastHeard: map[node.Port]time.Duration{},
@@ -304,13 +304,21 @@ func (s *service) follow() {
 	virtual := s.plan.virtual()
 	s.virtual.Store(&virtual)
 	s.wanted.put(s.wantedSockets())
-	polled := map[string]int{}
+	s.followCarriers()
+}
+
+// followCarriers has the carrier counters of heartbeat ports read.
+func (s *service) followCarriers() {
+	p := polling{ports: map[string]int{}, every: backupPoll}
 	for _, name := range s.plan.heartbeats() {
 		if state := s.book.find(name); state.Present {
-			polled[string(name)] = state.Index
+			p.ports[string(name)] = state.Index
 		}
 	}
-	s.polled.put(polled)
+	if len(s.held) == len(s.plan.node.Instances) {
+		p.every = masterPoll
+	}
+	s.polled.put(p)
 }
 
 // wantedSockets are: for adverts one on each heartbeat port, family and group,

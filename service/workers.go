@@ -12,10 +12,21 @@ import (
 	"standfast/vrrp/node"
 )
 
-// carrierPoll is how often the carrier counters of heartbeat ports are read.
-// The kernel may hold a carrier loss back for a second; a counter never lies,
-// and each 2 ms would cost a twentieth of a core.
-const carrierPoll = 10 * time.Millisecond
+// How often the carrier counters of heartbeat ports are read. The kernel may hold a
+// carrier loss back for a second after it reported any change on this host, in other
+// network namespaces too, where nobody here sees it; a counter never lies. Each reading
+// wakes a few threads of the runtime, and a hundred a second cost a hundredth of a core:
+// a BACKUP reads as often as it must to serve within 50 ms, a MASTER goes on serving.
+const (
+	backupPoll = 20 * time.Millisecond
+	masterPoll = 100 * time.Millisecond
+)
+
+// polling is whose counters are to be read, and how often.
+type polling struct {
+	ports map[string]int // by name, the index
+	every time.Duration
+}
 
 // After a report about any carrier of the host the kernel holds further ones
 // back for a second, so for a little longer than that the counters are all
@@ -330,7 +341,8 @@ func (s *service) survey(name node.Port, index int) survey {
 func (s *service) carrierPoller(ctx context.Context) {
 	polled := map[string]*polledPort{}
 	defer closePolled(polled)
-	ticker := time.NewTicker(carrierPoll)
+	every, hurried := backupPoll, false
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	calm := time.NewTimer(0)
 	defer calm.Stop()
@@ -343,12 +355,17 @@ func (s *service) carrierPoller(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.hurry:
+			hurried = true
 			ticker.Reset(heldBackPoll)
 			calm.Reset(heldBack)
 		case <-calm.C:
-			ticker.Reset(carrierPoll)
+			hurried = false
+			ticker.Reset(every)
 		case wanted := <-s.polled:
-			s.openCounters(polled, wanted)
+			s.openCounters(polled, wanted.ports)
+			if every = wanted.every; !hurried {
+				ticker.Reset(every)
+			}
 		case <-tick:
 			s.readCounters(ctx, polled)
 		}
