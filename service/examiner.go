@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -155,7 +156,11 @@ func (e *examiner) takeOutlook(look outlook) {
 		listed[s.Name] = true
 		r := e.records[s.Name]
 		if r == nil || r.state.Index != s.Index {
-			r = e.open(s, now)
+			r = &record{state: s, since: now, asked: map[kind]time.Duration{}}
+			e.records[s.Name] = r
+			e.open(r)
+		} else if r.sensor == nil && r.used && alarmed {
+			e.open(r)
 		}
 		r.see(s, now)
 	}
@@ -186,17 +191,16 @@ func (e *examiner) takeOutlook(look outlook) {
 	e.survey()
 }
 
-// open begins the record of an interface.
-func (e *examiner) open(s port.State, now time.Duration) *record {
-	r := &record{state: s, since: now, asked: map[kind]time.Duration{}}
-	sensor, err := e.edge.Sensor(s)
+// open finds the hardware of a port, where /sys shows it.
+func (e *examiner) open(r *record) {
+	sensor, err := e.edge.Sensor(r.state)
 	if err != nil {
-		e.log.Debug("the hardware of " + s.Name + " is not known: " + err.Error())
-	} else {
-		r.sensor, r.identity = sensor, sensor.Identity()
+		e.log.Debug("the hardware of " + r.state.Name + " is not known: " + err.Error())
+		return
 	}
-	e.records[s.Name] = r
-	return r
+	driver := r.identity.Driver
+	r.sensor, r.identity = sensor, sensor.Identity()
+	r.identity.Driver = cmp.Or(r.identity.Driver, driver)
 }
 
 // takeEvent follows what the kernel says of devices.
@@ -253,7 +257,7 @@ func (e *examiner) survey() {
 	now := e.now()
 	for _, r := range e.used() {
 		link, bus := linkEvery, busEvery
-		if r.detached || r.silences > 0 || r.recovery != port.RecoveryNone || r.signals.v.Bound == port.No {
+		if r.detached > 0 || r.silences > 0 || r.recovery != port.RecoveryNone || r.signals.v.Bound == port.No {
 			link, bus = brokenEvery, brokenEvery
 		}
 		e.every(r, link, askSignals, askLink)
@@ -375,7 +379,7 @@ func (e *examiner) question(q question) func() func(*record) {
 	case askSent:
 		return func() func(*record) {
 			v := sensor.ReadSent()
-			return func(r *record) { r.sent.take(at, handed, v) }
+			return func(r *record) { r.takeSent(at, handed, v) }
 		}
 	case askBus:
 		return func() func(*record) {

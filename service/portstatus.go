@@ -108,7 +108,7 @@ func known[T any](m ethtool.Maybe[T]) *T {
 // broken completes a sentence about a port that does not work; empty if all that is known is that it has no link.
 func (p PortDocument) broken() string {
 	what := strings.TrimPrefix(p.Culprit, p.Name+": ")
-	if what == "" || what == p.Carrier || what == "no carrier" || what == "administratively down" || what == "interface does not exist" {
+	if what == "" || what == "no carrier" || what == "administratively down" || what == "interface does not exist" {
 		return ""
 	}
 	return ": " + what

@@ -92,7 +92,7 @@ type record struct {
 	mode     dated[ethtool.Mode]
 	module   dated[ethtool.Module]
 	firmware string
-	detached bool
+	detached int // how often in a row the driver said that it has no device
 	silences int // how often in a row the card answered with all ones
 	page     dated[bool]
 	pages    int // how often the register of the partner's pages was read since the link was lost
@@ -104,18 +104,20 @@ type record struct {
 	hungAt      dated[port.Count]
 	correctedAt dated[port.Count]
 	sent        transmit
-	voiceSpeed  int // of the link when adverts passed
+	leftAt      time.Duration // when frames of ours were last seen to have left
+	voiceSpeed  int           // of the link when adverts passed
 	heard       time.Duration
 }
 
 // transmit compares what is handed to a port with what leaves it.
 type transmit struct {
-	asked   time.Duration // when the counter was last read
 	handed  uint64        // frames of ours, so far
-	counts  bool          // the counter once moved while frames of ours were handed over
-	left    port.Count    // the counter when it last moved
-	since   time.Duration // and when that was seen
-	before  uint64        // handed over at that moment
+	asked   time.Duration // when the counter was last read
+	left    port.Count    // what it said
+	before  uint64        // handed over when it last moved
+	counts  bool          // it once moved after frames of ours were handed over: this driver counts
+	waiting bool          // for frames that were handed over since
+	since   time.Duration // from then on
 	stalled bool
 }
 
@@ -124,15 +126,19 @@ func (t *transmit) take(at time.Duration, handed uint64, left port.Count) {
 	t.asked = at
 	if !left.Known || !t.left.Known || left.N != t.left.N {
 		t.counts = t.counts || left.Grew(t.left) && handed > t.before
-		t.left, t.since, t.before, t.stalled = left, at, handed, false
+		t.left, t.before = left, handed
+		t.waiting, t.stalled = false, false
 		return
 	}
-	t.stalled = t.counts && at-t.since >= stalledAfter && handed-t.before >= stalledSends
+	if !t.waiting && handed > t.before {
+		t.waiting, t.since = true, at
+	}
+	t.stalled = t.counts && t.waiting && at-t.since >= stalledAfter && handed-t.before >= stalledSends
 }
 
 // restart forgets what did not leave while there was no link.
-func (t *transmit) restart(at time.Duration) {
-	t.since, t.before, t.stalled = at, t.handed, false
+func (t *transmit) restart() {
+	t.before, t.waiting, t.stalled = t.handed, false, false
 }
 
 // see takes in the port's state and what became of it.
@@ -143,7 +149,7 @@ func (r *record) see(s port.State, now time.Duration) {
 		return
 	}
 	r.since, r.pages = now, 0
-	r.sent.restart(now)
+	r.sent.restart()
 }
 
 // dark says that the port is switched on and has no link.
@@ -162,6 +168,13 @@ func (r *record) takeSignals(at time.Duration, v port.Signals) {
 	r.signals = dated[port.Signals]{at, true, v}
 }
 
+func (r *record) takeSent(at time.Duration, handed uint64, left port.Count) {
+	if left.Grew(r.sent.left) && handed > r.sent.before {
+		r.leftAt = at
+	}
+	r.sent.take(at, handed, left)
+}
+
 // takeBus counts silences. One alone may be a card that is being reset.
 func (r *record) takeBus(t port.Truth) {
 	if t == port.No {
@@ -171,9 +184,17 @@ func (r *record) takeBus(t port.Truth) {
 	}
 }
 
+// takeLink works in what the driver says of the link. A device that is missing once may be one whose driver is
+// just setting it up anew.
 func (r *record) takeLink(at time.Duration, l ethtool.Link, err error) {
-	if r.detached = ethtool.IsDetached(err); err == nil {
+	switch {
+	case err == nil:
 		r.link = dated[ethtool.Link]{at, true, l}
+		r.detached = 0
+	case ethtool.IsDetached(err):
+		r.detached++
+	default:
+		r.detached = 0
 	}
 }
 
@@ -231,8 +252,8 @@ func (r *record) takeRecovery(at time.Duration, v port.Recovery) {
 // recovery may be lost, and one that failed may have been that of another function.
 func (r *record) forgive(now time.Duration) {
 	overdue := r.recovery == port.RecoveryBegun && now-r.recoveredAt >= recoveryHeld
-	sends := r.sent.left.Known && r.sent.since > r.recoveredAt && r.sent.counts
-	if overdue || r.recovery == port.RecoveryFailed && sends && r.silences == 0 && !r.detached {
+	sends := r.leftAt > r.recoveredAt && r.silences == 0 && r.detached == 0
+	if overdue || r.recovery == port.RecoveryFailed && sends {
 		r.recovery = port.RecoveryNone
 	}
 }
@@ -246,7 +267,7 @@ func (r *record) reading(now time.Duration, alone bool) reading {
 		testing:   s.Present && (s.OperState == port.OperTesting || v.Testing == port.Yes),
 		unplugged: !s.Present && v.Plugged == port.No && alone,
 		unbound:   v.Plugged == port.Yes && v.Bound == port.No,
-		detached:  s.Present && (r.detached || s.OperState == port.OperNotPresent),
+		detached:  s.Present && (r.detached > 1 || s.OperState == port.OperNotPresent),
 		mute:      r.silences > 1,
 		recovery:  r.recovery,
 		hung:      r.hungAt.known && now-r.hungAt.at < hungHeld,
