@@ -26,10 +26,10 @@ type diskProbe interface {
 
 type openProbe func(v disk.Volume, file string) (diskProbe, error)
 
-// probeDisk opens a probe of a real disk. The folder of the file is made where it is missing.
+// probeDisk opens a probe of a real disk. Our own folder is made where it is missing; one that an operator named is not.
 func probeDisk(v disk.Volume, file string) (diskProbe, error) {
-	if file != "" {
-		_ = os.MkdirAll(filepath.Dir(file), 0o755) // what is wrong with it shows when the file is opened
+	if file == probeFile {
+		_ = os.Mkdir(filepath.Dir(file), 0o755) // what is wrong with it shows when the file is opened
 	}
 	p, err := disk.OpenProbe(v, file)
 	if err != nil {

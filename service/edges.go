@@ -131,7 +131,7 @@ type addressEdge interface {
 type edges struct {
 	now       func() time.Duration
 	rights    func() error
-	launch    func(runtimeDir string) error // the helpers, unless they are there
+	launch    func(runtimeDir string) error // what keeps the helpers there, unless it is
 	alone     func() bool                   // no other standfast is in this network namespace
 	files     fs.FS                         // rooted at /
 	sockets   socketEdge

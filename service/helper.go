@@ -59,9 +59,11 @@ const (
 	helperSilence = 7 * time.Second
 	// helperLinger is how long a launched helper outlives its service.
 	helperLinger = 5 * time.Second
-	// helperStart is how long a launched helper may take to answer, helperAnswer one that runs.
+	// helperStart is how long a launched helper may take to answer, helperAnswer one that runs. A service that starts
+	// waits for helperGlance only: one that is slow will be found by the launcher.
 	helperStart  = 5 * time.Second
-	helperAnswer = 2 * time.Second
+	helperAnswer = time.Second
+	helperGlance = 300 * time.Millisecond
 	// helperWrite bounds the wait for somebody who does not read.
 	helperWrite = time.Second
 )
@@ -185,7 +187,7 @@ type helperListener struct {
 // behind, or whose owner hangs, is replaced.
 func listenHelper(dir string, h Helper) (*helperListener, error) {
 	path := filepath.Join(dir, h.socket())
-	if helperAnswers(dir, h) == nil {
+	if helperAnswers(dir, h, helperAnswer) == nil {
 		return nil, fmt.Errorf("another %v answers on %s: %w", h, path, unix.EADDRINUSE)
 	}
 	// The mode that the socket has before bind is the one its name gets, so there is no moment at which others could
@@ -220,14 +222,14 @@ func (l *helperListener) Close() error {
 	return l.UnixListener.Close()
 }
 
-// helperAnswers waits for a helper's greeting.
-func helperAnswers(dir string, h Helper) error {
+// helperAnswers waits for a helper's greeting, but not longer than patience.
+func helperAnswers(dir string, h Helper, patience time.Duration) error {
 	conn, err := net.Dial("unix", filepath.Join(dir, h.socket()))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := conn.SetReadDeadline(time.Now().Add(helperAnswer)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
 	var greeting struct{ Ready bool }

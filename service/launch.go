@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -23,71 +22,36 @@ func helperCommand(program, dir string, h Helper) *exec.Cmd {
 	return cmd
 }
 
-// launchHelpers sees to it that helpers answer in the runtime directory: where one does not, it starts a launcher, unless
-// one is there, and waits for it to do its work. The service calls it before READY and never afterwards, since it forks.
+// launchHelpers sees to it that somebody keeps the helpers there: units do where they answer and no launcher is to be found,
+// else a launcher does, which is started. The service calls it before READY and never afterwards, since it forks. It does not
+// wait for the helpers themselves: what hangs on a disk holds up no start.
 func launchHelpers(program, dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("cannot start the helpers: %w", err)
 	}
 	sealDescriptors()
-	if len(silentHelpers(dir)) == 0 {
+	if answers(dir, HelperLauncher) || answers(dir, HelperScripts) && answers(dir, HelperDisk) {
 		return nil
 	}
-	var started *child
-	if helperAnswers(dir, HelperLauncher) != nil {
-		if started, err = startChild(helperCommand(program, dir, HelperLauncher), new(forks)); err != nil {
-			return fmt.Errorf("cannot start the helpers: %w", err)
-		}
-	}
-	stay, err := awaitLauncher(dir, started)
+	started, err := startChild(helperCommand(program, dir, HelperLauncher), new(forks))
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot start the helpers: %w", err)
 	}
-	defer stay.Close()
 	patience := time.Now().Add(helperStart)
-	for {
-		silent := silentHelpers(dir)
-		if len(silent) == 0 {
-			return nil
-		}
-		if time.Now().After(patience) {
-			return fmt.Errorf("the %s does not answer in %s: %w", strings.Join(silent, " and the "), dir, context.DeadlineExceeded)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
-// silentHelpers are those that do not answer.
-func silentHelpers(dir string) (names []string) {
-	for _, h := range []Helper{HelperScripts, HelperDisk} {
-		if helperAnswers(dir, h) != nil {
-			names = append(names, h.String())
-		}
-	}
-	return names
-}
-
-// awaitLauncher waits until the launcher answers, and tells it that a service is there.
-func awaitLauncher(dir string, started *child) (*helperConn, error) {
-	patience := time.Now().Add(helperStart)
-	for {
-		if helperAnswers(dir, HelperLauncher) == nil {
-			c, err := dialHelper(filepath.Join(dir, HelperLauncher.socket()))
-			if err == nil {
-				err = c.say(hello{})
-			}
-			return c, err
-		}
+	for !answers(dir, HelperLauncher) {
 		switch {
-		case started != nil && started.ended():
-			return nil, fmt.Errorf("the launcher ended at once: %v; run %q by hand to see why", started.err, started.cmd)
+		case started.ended():
+			return fmt.Errorf("the launcher ended at once: %v; run %q by hand to see why", started.err, started.cmd)
 		case time.Now().After(patience):
-			return nil, fmt.Errorf("the launcher does not answer in %s: %w", dir, context.DeadlineExceeded)
+			return fmt.Errorf("the launcher does not answer in %s: %w", dir, context.DeadlineExceeded)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+	return nil
 }
+
+func answers(dir string, h Helper) bool { return helperAnswers(dir, h, helperGlance) == nil }
 
 // tether ties a launched helper to the launcher, which learns from it that the helper lives.
 type tether struct {

@@ -16,6 +16,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"standfast/hw/disk"
+	"standfast/hw/hwtest"
 )
 
 // asHelper in the environment makes the test binary the program whose helpers are launched.
@@ -25,7 +28,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asHelper) != "" && len(os.Args) > 2 && os.Args[1] == "helper" {
 		os.Exit(helperMain(os.Args[2:]))
 	}
-	os.Exit(m.Run())
+	os.Exit(hwtest.Main(m.Run))
 }
 
 // helperMain is what service/standfast makes of "helper KIND --runtime-dir DIR --linger TIME --launched".
@@ -64,19 +67,13 @@ func peerOf(dir string, h Helper) int {
 	return pid
 }
 
-// attend is a service that only wants its helpers to be there, until stop.
+// attend is a service that only wants launcher and script helper to be there, until stop.
 func attend(t *testing.T, dir string) (heard *noted, stop func()) {
 	t.Helper()
 	heard = &noted{}
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() { (&tether{dir: dir, heard: heard.hear}).run(ctx) })
-	all.Go(func() {
-		for ctx.Err() == nil {
-			hostStorage{dir}.Converse(ctx, func() diskOrder { return diskOrder{} }, func(diskWord) {})
-			pause(ctx, 10*time.Millisecond)
-		}
-	})
 	client := startClient(t, dir)
 	stop = sync.OnceFunc(func() {
 		cancel()
@@ -131,6 +128,7 @@ func launched(t *testing.T) (dir string) {
 func TestKilledHelpersAreReplaced(t *testing.T) {
 	dir := launched(t)
 	heard, _ := attend(t, dir)
+	watchDisk(t, dir, disk.Volume{})
 	all := []Helper{HelperScripts, HelperDisk, HelperLauncher}
 	for _, test := range []struct {
 		sig  unix.Signal
@@ -140,7 +138,7 @@ func TestKilledHelpersAreReplaced(t *testing.T) {
 			sig := test.sig
 			before := map[Helper]int{}
 			for _, h := range all {
-				soonIs(t, fmt.Sprintf("the %v answers", h), func() bool { return helperAnswers(dir, h) == nil })
+				soonIs(t, fmt.Sprintf("the %v answers", h), func() bool { return helperAnswers(dir, h, helperAnswer) == nil })
 				before[h] = peerOf(dir, h)
 				if sid, err := unix.Getsid(before[h]); err != nil || sid != before[h] {
 					t.Errorf("the session of the %v is %d (%v), want its own, %d", h, sid, err, before[h])
@@ -154,7 +152,7 @@ func TestKilledHelpersAreReplaced(t *testing.T) {
 			}
 			soonIs(t, fmt.Sprintf("the %v is replaced after %v", killed, sig), func() bool {
 				pid := peerOf(dir, killed)
-				return pid != 0 && pid != before[killed] && helperAnswers(dir, killed) == nil
+				return pid != 0 && pid != before[killed] && helperAnswers(dir, killed, helperAnswer) == nil
 			})
 			for _, h := range all {
 				if h != killed && peerOf(dir, h) != before[h] {
@@ -175,9 +173,11 @@ func TestKilledHelpersAreReplaced(t *testing.T) {
 // Nobody starts what nobody needs.
 func TestHelpersEndWithTheirService(t *testing.T) {
 	dir := launched(t)
-	_, stop := attend(t, dir)
+	_, leave := attend(t, dir)
+	_, _, stop := watchDisk(t, dir, disk.Volume{})
 	pids := map[Helper]int{}
 	for _, h := range []Helper{HelperScripts, HelperDisk, HelperLauncher} {
+		soonIs(t, fmt.Sprintf("the %v answers", h), func() bool { return helperAnswers(dir, h, helperAnswer) == nil })
 		pids[h] = peerOf(dir, h)
 	}
 	// A launcher that is there is taken as it is.
@@ -185,6 +185,7 @@ func TestHelpersEndWithTheirService(t *testing.T) {
 		t.Errorf("with helpers there: %v", err)
 	}
 	stop()
+	leave()
 	for h, pid := range pids {
 		soonIs(t, fmt.Sprintf("the %v ends", h), func() bool {
 			return !exists(filepath.Join(dir, h.socket()))() && !exists("/proc/"+strconv.Itoa(pid)+"/exe")()

@@ -242,7 +242,7 @@ func (s *launcher) bring(ctx context.Context, k *kept) {
 		return
 	}
 	patience := time.After(s.start)
-	if helperAnswers(s.dir, k.helper) == nil {
+	if helperAnswers(s.dir, k.helper, helperAnswer) == nil {
 		k.until(ctx, patience, k.isThere)
 		return
 	}

@@ -721,13 +721,13 @@ func TestScriptStrangerIsRefused(t *testing.T) {
 			answer <- errno
 			return
 		}
-		answer <- helperAnswers(dir, HelperScripts)
+		answer <- helperAnswers(dir, HelperScripts, helperAnswer)
 	}()
 	if err := <-answer; err == nil {
 		t.Error("the helper greets nobody")
 	}
 	soonIs(t, "the helper's log says so", h.said("of user 65534 was refused: only root is served"))
-	if err := helperAnswers(dir, HelperScripts); err != nil {
+	if err := helperAnswers(dir, HelperScripts, helperAnswer); err != nil {
 		t.Errorf("the helper does not greet root: %v", err)
 	}
 }

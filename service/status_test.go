@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"standfast/hw/disk"
 	"standfast/hw/process"
 	"standfast/vrrp"
 	"standfast/vrrp/node"
@@ -53,6 +54,23 @@ func told() Snapshot {
 			},
 		},
 	}
+	s.Storage = storageReport{
+		State: node.StorageFailed, Culprit: "/ and /var on sda: a read has not been answered for 5.0 s", Since: time.Hour - time.Minute,
+		Helper: presence{Known: true, There: true, Since: time.Minute},
+		Volumes: []volumeReport{
+			{Volume: sda("/", "/var"), File: probeFile, Grade: disk.Failed, Culprit: "/ and /var on sda: a read has not been answered for 5.0 s",
+				Since: time.Hour - time.Minute, Trouble: "an earlier attempt still hangs on sda",
+				Reads:  opReport{Count: 100, P50: 200 * time.Microsecond, P99: 3 * time.Millisecond, Max: 40 * time.Millisecond, Good: time.Hour - 66*time.Second, Running: time.Hour - 65*time.Second},
+				Writes: opReport{Count: 50, P50: time.Millisecond, P99: 9 * time.Millisecond, Max: 90 * time.Millisecond, Good: time.Hour - 67*time.Second}},
+			{Volume: disk.Volume{Paths: []string{"/srv"}, Mount: "/srv", Type: "xfs", Device: "9:0", Leaves: []string{"sdb", "sdc"}}, Grade: disk.Healthy,
+				Degraded: []string{"array md0 lacks 1 of its members"}, Reads: opReport{Count: 1, P50: time.Millisecond, P99: time.Millisecond, Max: time.Millisecond, Good: time.Hour - time.Second}},
+		},
+		Skipped: []disk.Skipped{{Path: "/tmp", Reason: "lives in memory (tmpfs)"}},
+	}
+	s.Status.Storage.Resigned = true
+	s.Policy.Fence = 2 * time.Minute
+	s.Launcher = launcherReport{presence: presence{Known: true, Since: time.Hour - time.Second}, Starts: map[Helper]uint64{HelperDisk: 2}}
+	s.Scripts = scriptReport{presence: presence{Known: true, There: true}, Trouble: []string{"notify script \"/x\" of VI_0 could not run: it does not exist"}}
 	s.Status.Instances[0].Counters[vrrp.Accepted] = 7
 	for _, late := range []time.Duration{-1, 100 * time.Microsecond, 120 * time.Microsecond, 5400 * time.Microsecond} {
 		s.Lateness.add(late)
@@ -84,6 +102,11 @@ func TestPrintStatus(t *testing.T) {
 ! port p1p1 (serving) is down
 ! port p5p1 () is admin-down
 ! port p6p1 () is missing
+! storage has failed: / and /var on sda: a read has not been answered for 5.0 s
+! this router has resigned because of its storage
+! storage under /srv: array md0 lacks 1 of its members
+! the launcher is gone: helpers that end are not started again
+! notify script "/x" of VI_0 could not run: it does not exist
 
 VI_0  MASTER since 2026-11-22 18:59:00 (1 min 0 s)
     priority 100, IPv4 virtual router 50 on p4p1
@@ -102,6 +125,10 @@ p3p1  serving            up          igb     calibrated, 1 witnesses
 p4p1  heartbeat,serving  unknown     -       mute
 p5p1                     admin-down  -       -
 p6p1                     missing     -       -
+
+STORAGE  DEVICES  STATE    READ             WRITE            REMARKS
+/,/var   sda      failed   0.2/3.0/40.0 ms  1.0/9.0/90.0 ms  a read waits for 65 s; last write 67 s ago; an earlier attempt still hangs on sda
+/srv     sdb,sdc  healthy  1.0/1.0/1.0 ms   -                -
 
 process: memory locked: text; scheduling: nice -20; watchdog: off; 5.0 MB
     no real time: grant it
@@ -150,6 +177,10 @@ VI_6 is FAULT since 2026-11-22 18:30:00 (30 min 0 s).
     How it came there, the latest first:
     2026-11-22 18:30:00.000  BACKUP → FAULT
         p1p1: no carrier.
+
+Storage has failed since 2026-11-22 18:59:00 (1 min 0 s): / and /var on sda: a read has not been answered for 5.0 s.
+    This router has resigned because of it.
+    If another router serves, this host is reset 120 s after the failure.
 `
 	if diff := cmp.Diff(want, document("")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -189,7 +220,12 @@ func TestStatusFields(t *testing.T) {
 			}
 		}
 	}
-	has("node", d.Node, "storage", "version", "time", "started", "config")
+	storage := d.Node["storage"].(map[string]any)
+	has("storage", storage, "state", "culprit", "since", "resigned", "yield", "fence", "helper", "volumes", "not_watched")
+	has("volume", storage["volumes"].([]any)[0].(map[string]any), "paths", "mount", "type", "devices", "state", "culprit", "since", "file", "trouble", "read", "write")
+	has("attempts", storage["volumes"].([]any)[0].(map[string]any)["read"].(map[string]any), "count", "p50", "p99", "max", "age", "running")
+	has("helper", d.Node["helpers"].([]any)[0].(map[string]any), "name", "state", "since", "starts", "waiting", "trouble")
+	has("node", d.Node, "storage", "helpers", "version", "time", "started", "config")
 	for _, i := range d.Instances {
 		has("instance", i, "name", "state", "since", "priority", "effective_priority", "interface", "vrid", "verdict", "faults", "vips")
 		has("verdict", i["verdict"].(map[string]any), "finding", "rule")

@@ -15,8 +15,9 @@ import (
 
 // WhyDocument answers the verb "why". Fields are only ever added.
 type WhyDocument struct {
-	Time      time.Time     `json:"time"` // of this document
-	Instances []WhyInstance `json:"instances"`
+	Time      time.Time       `json:"time"` // of this document
+	Instances []WhyInstance   `json:"instances"`
+	Storage   StorageDocument `json:"storage"`
 }
 
 // WhyInstance says why an instance is in its state, and how it came there.
@@ -42,7 +43,7 @@ type TransitionDocument struct {
 
 // whyDocument explains every instance, or the one of that name.
 func whyDocument(s Snapshot, only string) (WhyDocument, error) {
-	d := WhyDocument{Time: s.Wall, Instances: []WhyInstance{}}
+	d := WhyDocument{Time: s.Wall, Instances: []WhyInstance{}, Storage: storageDocument(s)}
 	var names []string
 	for _, i := range s.Status.Instances {
 		names = append(names, i.Name)
@@ -100,8 +101,30 @@ func (d WhyDocument) print(w io.Writer, zone *time.Location) error {
 		}
 		i.print(&b, d.Time, zone)
 	}
+	d.Storage.explain(&b, d.Time, zone)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// explain says what is wrong with the storage under the router and what follows; nothing where nothing is.
+func (d StorageDocument) explain(b *strings.Builder, now time.Time, zone *time.Location) {
+	word := map[string]string{"failed": "has failed", "slow": "is slow"}[d.State]
+	if word == "" {
+		return
+	}
+	fmt.Fprintf(b, "\nStorage %s since %s (%s): %s\n", word, clockTime(d.Since, zone), age(now, d.Since), finished(d.Culprit))
+	switch {
+	case d.State == "slow":
+	case d.Resigned:
+		b.WriteString("    This router has resigned because of it.\n")
+	case !d.Yield:
+		b.WriteString("    A MASTER goes on all the same, since storage_yield is off.\n")
+	default:
+		b.WriteString("    A MASTER resigns once, to a peer that is heard to ask for its addresses.\n")
+	}
+	if d.State == "failed" && d.Fence.After > 0 {
+		fmt.Fprintf(b, "    If another router serves, this host is reset %.0f s after the failure.\n", d.Fence.After)
+	}
 }
 
 func (i WhyInstance) print(b *strings.Builder, now time.Time, zone *time.Location) {
