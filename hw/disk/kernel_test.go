@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,7 +16,13 @@ import (
 	"standfast/hw/hwtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(hwtest.Main(m.Run)) }
+func TestMain(m *testing.M) {
+	// Disks wait for most of their time; the command line, parsed later, may say otherwise.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	os.Exit(hwtest.Main(m.Run))
+}
 
 // A patient is a real disk that misbehaves on command, with a helper's thread that probes it and a service that looks at it.
 type patient struct {

@@ -56,6 +56,9 @@ const (
 	leastOps  = 10
 )
 
+// heldLeast is how old an operation has to be before an idle device shows that it waits for something else.
+const heldLeast = time.Second
+
 // isFault says that an error number is the disk's fault, or that of a file system that gives up on it.
 func isFault(n unix.Errno) bool {
 	switch n {

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"path"
 	"slices"
 	"strconv"
@@ -23,10 +24,18 @@ type mount struct {
 }
 
 // parseMounts reads /proc/PID/mountinfo. A line that makes no sense is left out.
-func parseMounts(text []byte) []mount {
+func parseMounts(text []byte) []mount { return mountsWith(text, "") }
+
+// mountsOf reads only what concerns one device: of a table that is read every second, most lines never matter.
+func mountsOf(text []byte, device string) []mount { return mountsWith(text, " "+device+" ") }
+
+func mountsWith(text []byte, part string) []mount {
 	var mounts []mount
-	for line := range strings.Lines(string(text)) {
-		if m, ok := parseMount(line); ok {
+	for line := range bytes.Lines(text) {
+		if !bytes.Contains(line, []byte(part)) {
+			continue
+		}
+		if m, ok := parseMount(string(line)); ok {
 			mounts = append(mounts, m)
 		}
 	}

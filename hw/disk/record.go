@@ -137,7 +137,7 @@ func (r *Record) Observe(now time.Duration, s Signals) {
 		if a := &r.ops[op]; a.running() {
 			working := s.working(Op(op))
 			a.busy = a.busy || working
-			a.idle = a.idle || !working
+			a.idle = a.idle || !working && now-a.last.Began >= heldLeast // a short one may be over, and not told yet
 		}
 	}
 	r.pardon(s.Mount)

@@ -47,7 +47,7 @@ func Look(tree fs.FS, v Volume) Signals { return openSensor(tree, v).Read() }
 func openSensor(tree fs.FS, v Volume) *Sensor {
 	s := &Sensor{tree: tree, volume: v, folder: -1, hidden: map[string][]string{}}
 	if text, err := fs.ReadFile(tree, mountinfo); err == nil {
-		s.shielded = slices.ContainsFunc(parseMounts(text), func(m mount) bool {
+		s.shielded = slices.ContainsFunc(mountsOf(text, v.Device), func(m mount) bool {
 			return m.device == v.Device && m.point == v.Mount && slices.Contains(m.options, "ro") && !slices.Contains(m.super, "ro")
 		})
 	}
@@ -80,8 +80,8 @@ func (s *Sensor) Close() {
 // microseconds for each leaf.
 func (s *Sensor) Read() Signals {
 	var now Signals
-	if text, err := fs.ReadFile(s.tree, mountinfo); err == nil {
-		now.Mount = mountState(parseMounts(text), s.volume, s.shielded)
+	if text, err := fs.ReadFile(s.tree, mountinfo); err == nil && len(text) > 0 {
+		now.Mount = mountState(mountsOf(text, s.volume.Device), s.volume, s.shielded)
 	}
 	if s.folder >= 0 {
 		var st unix.Stat_t
@@ -112,9 +112,6 @@ func Errno(err error) unix.Errno {
 // mountState judges what is mounted now against what the volume was when it was found. Shielded says that its mount was read-only
 // from the beginning and the file system was not.
 func mountState(mounts []mount, v Volume, shielded bool) MountState {
-	if len(mounts) == 0 {
-		return MountUnknown
-	}
 	state := MountDisappeared
 	for _, m := range mounts {
 		if m.device != v.Device {
