@@ -45,12 +45,10 @@ type Skipped struct {
 // Find says which volumes are behind the paths, one for each file system, in the order of the paths, and which paths have no
 // disk to watch. A path need not exist; what counts is where it would be. It reads /proc and /sys and resolves the paths, so it
 // touches the disk and is to be called at start. The error is that of /proc/self/mountinfo, the only file it cannot do without.
-func Find(paths []string) ([]Volume, []Skipped, error) { return find(os.DirFS("/"), paths) }
+func Find(paths []string) ([]Volume, []Skipped, error) { return FindIn(os.DirFS("/"), paths) }
 
 // FindIn is Find on any tree that looks like a host's, rooted at "/".
-func FindIn(tree fs.FS, paths []string) ([]Volume, []Skipped, error) { return find(tree, paths) }
-
-func find(tree fs.FS, paths []string) ([]Volume, []Skipped, error) {
+func FindIn(tree fs.FS, paths []string) ([]Volume, []Skipped, error) {
 	text, err := fs.ReadFile(tree, mountinfo)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot tell what is mounted: is /proc mounted? %w", err)

@@ -63,7 +63,7 @@ func TestFind(t *testing.T) {
 	}}
 	for _, tt := range tests {
 		t.Run(tt.tree, func(t *testing.T) {
-			volumes, skipped, err := find(loadTree(t, tt.tree), tt.paths)
+			volumes, skipped, err := FindIn(loadTree(t, tt.tree), tt.paths)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,14 +78,14 @@ func TestFind(t *testing.T) {
 }
 
 func TestFindWithoutProc(t *testing.T) {
-	if _, _, err := find(fstest.MapFS{}, []string{"/"}); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := FindIn(fstest.MapFS{}, []string{"/"}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestFindWhereTheRootIsNoMount(t *testing.T) {
 	tree := fstest.MapFS{"proc/self/mountinfo": {Data: []byte("9 8 8:1 / /data rw - ext4 /dev/sda1 rw\n")}}
-	_, skipped, err := find(tree, []string{"/var"})
+	_, skipped, err := FindIn(tree, []string{"/var"})
 	if diff := cmp.Diff([]Skipped{{Path: "/var", Reason: "this process does not see on which mount it lies"}}, skipped); diff != "" || err != nil {
 		t.Errorf("(-want +got):\n%s%v", diff, err)
 	}

@@ -56,7 +56,7 @@ func FuzzFind(f *testing.F) {
 			}
 		}
 		paths := []string{"/", "/var", "/srv", "x"}
-		volumes, skipped, err := find(tree, paths)
+		volumes, skipped, err := FindIn(tree, paths)
 		if err != nil {
 			return
 		}

@@ -82,7 +82,7 @@ func admitTo(t *testing.T, o hwtest.DiskOptions, p *patient, limits Limits) *pat
 		t.Fatal(err)
 	}
 	p.Disk, p.t, p.tree = d, t, namespaced{os.DirFS("/"), d.MountInfo()}
-	volumes, skipped, err := find(p.tree, []string{d.Path() + "/probe"})
+	volumes, skipped, err := FindIn(p.tree, []string{d.Path() + "/probe"})
 	if err != nil || len(volumes) != 1 {
 		t.Fatal(volumes, skipped, err)
 	}
@@ -203,7 +203,7 @@ func (p *patient) remember(name string) {
 		return
 	}
 	s := spy{p.tree, map[string]string{}}
-	volumes, _, err := find(s, []string{p.Path()})
+	volumes, _, err := FindIn(s, []string{p.Path()})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -447,10 +447,22 @@ func TestRealProbe(t *testing.T) {
 	check(t, p.Fill())
 	probe, err = OpenProbe(p.volume, filepath.Join(p.Outside(), "late"))
 	check(t, err)
-	defer probe.Close()
 	if err := probe.Missing(OpWrite); !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("full: %v", err)
 	}
+	probe.Close()
+
+	// A disk that fails already is probed, so that it is found to fail.
+	check(t, p.FailWrites())
+	probe, err = OpenProbe(p.volume, filepath.Join(p.Outside(), "probe"))
+	check(t, err)
+	if err := probe.Missing(OpWrite); err != nil {
+		t.Errorf("failing: %v", err)
+	}
+	if err := probe.Do(OpWrite); !errors.Is(err, unix.EIO) {
+		t.Errorf("failing: %v", err)
+	}
+	probe.Close()
 }
 
 func check(t *testing.T, err error) {

@@ -60,7 +60,7 @@ func OpenProbe(v Volume, file string) (*Probe, error) {
 	case v.ReadOnly:
 		p.lacks = fmt.Errorf("%v is read-only: %w", v, unix.EROFS)
 	default:
-		p.lacks = p.Write()
+		p.lacks = p.unwritable()
 	}
 	if p.reads.err != nil && p.lacks == nil {
 		p.reads = openToRead(file)
@@ -71,6 +71,16 @@ func OpenProbe(v Volume, file string) (*Probe, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// unwritable tries a write and says why none can be done. That the disk fails is no reason: every further one is to say so. (A file
+// system that is read-only is one. Where it has become so, the signals tell; where only this process may not write, nothing is wrong.)
+func (p *Probe) unwritable() error {
+	err := p.Write()
+	if n := Errno(err); isFault(n) && n != unix.EROFS {
+		return nil
+	}
+	return err
 }
 
 // Missing says why an operation cannot be done; nil if it can.

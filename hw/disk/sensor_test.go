@@ -47,7 +47,7 @@ func TestSensor(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.tree+tt.path, func(t *testing.T) {
 			tree := loadTree(t, tt.tree)
-			volumes, _, err := find(tree, []string{tt.path})
+			volumes, _, err := FindIn(tree, []string{tt.path})
 			if err != nil || len(volumes) != 1 {
 				t.Fatal(volumes, err)
 			}
@@ -61,7 +61,7 @@ func TestSensor(t *testing.T) {
 // TestSensorLoses takes away what a sensor reads.
 func TestSensorLoses(t *testing.T) {
 	tree := loadTree(t, "lvm-raid")
-	volumes, _, err := find(tree, []string{"/"})
+	volumes, _, err := FindIn(tree, []string{"/"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestErrno(t *testing.T) {
 
 // TestRecordedDisks reads what real disks said while they misbehaved, as the volume that they were when they were well.
 func TestRecordedDisks(t *testing.T) {
-	volumes, _, err := find(loadTree(t, "loop-well"), []string{"/run/loop0"})
+	volumes, _, err := FindIn(loadTree(t, "loop-well"), []string{"/run/loop0"})
 	if err != nil || len(volumes) != 1 {
 		t.Fatal(volumes, err)
 	}

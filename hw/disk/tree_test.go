@@ -142,7 +142,7 @@ func TestRecord(t *testing.T) {
 	}
 	s := spy{os.DirFS("/"), map[string]string{}}
 	paths := strings.Split(*recordPaths, ",")
-	volumes, _, err := find(s, paths)
+	volumes, _, err := FindIn(s, paths)
 	if err != nil {
 		t.Fatal(err)
 	}
