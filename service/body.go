@@ -82,7 +82,7 @@ type body struct {
 	device    watchdogDevice // nil: none is open
 	path      string         // of the device
 	fed       uint64         // the loop's round at its last meal
-	starved   string
+	starved   bool
 }
 
 func newBody(edge machineEdge, log *slog.Logger, v *vitals) *body {
@@ -90,6 +90,13 @@ func newBody(edge machineEdge, log *slog.Logger, v *vitals) *body {
 	b.state.Store(&Body{Watchdog: watchdogOff})
 	return b
 }
+
+// The device is fed twice as seldom as the loop goes round at least, so that each meal
+// finds it further on, and must wait for three meals.
+const (
+	mealEvery    = 2 * pulse
+	leastTimeout = 3 * mealEvery
+)
 
 // Words for the watchdog device.
 const (
@@ -180,7 +187,7 @@ func nice(p configfs.Process) int {
 // service manager's watchdog is fed. Nobody waits for it.
 func (b *body) keep(ctx context.Context) {
 	defer b.disarm()
-	meal := time.NewTicker(pulse)
+	meal := time.NewTicker(mealEvery)
 	defer meal.Stop()
 	for {
 		select {
@@ -218,6 +225,9 @@ func (b *body) arm(s *Body, path string) {
 		return
 	}
 	device, err := b.edge.Watchdog(path)
+	if err == nil && device.Timeout() > 0 && device.Timeout() < leastTimeout {
+		err = errors.Join(fmt.Errorf("the watchdog %s resets the host after %v, %v are the least", path, device.Timeout(), leastTimeout), device.Close())
+	}
 	if err != nil {
 		b.remark(s, fmt.Sprintf("%v: name another in watchdog_device, or write off; systemd has the first one if RuntimeWatchdogSec= is set", err))
 		return
@@ -257,15 +267,16 @@ func (b *body) feed() {
 			starved = err.Error()
 		}
 	}
-	if starved == b.starved {
+	known := b.starved
+	b.starved = starved != ""
+	if known == b.starved {
 		return
 	}
 	now := *b.state.Load()
 	now.Watchdog = watchdogArmed
-	if starved != "" {
+	if b.starved {
 		b.log.Error(fmt.Sprintf("the watchdog %s is not fed and will reset this host: %s", b.path, starved))
 		now.Watchdog = watchdogStarved
 	}
-	b.starved = starved
 	b.state.Store(&now)
 }

@@ -65,36 +65,38 @@ const roundTrip = 200 * time.Microsecond
 
 // twinHost is one machine. The world's lock guards everything in it.
 type twinHost struct {
-	world     *world
-	name      string
-	dead      bool
-	raw       uint64 // 0: a firewall drops adverts
-	endpoint  bool   // its ports do not forward
-	ports     map[string]*twinPort
-	vips      map[object]address.VIP
-	order     []object // of vips, as they were added
-	permanent map[object]bool
-	routes    map[address.Route]bool
-	deeds     []string // what was done to the kernel, in order
-	crowded   bool     // another standfast is in the namespace
-	stuck     chan struct{}
-	slow      time.Duration     // what each deed takes
-	during    func(deed string) // called with each deed, under the lock
-	refuse    error
-	noRoute   error // refuses routes only
-	watchers  map[chan port.Change]bool
-	gone      map[chan address.Gone]bool
-	signals   chan os.Signal
-	storage   *twinStorage
-	noFence   error
-	fenced    []string // reasons for a reset
-	files     fstest.MapFS
-	log       *lines
-	logger    *slog.Logger // in place of log, if set
-	posted    []string
-	statuses  []string
-	counted   int // readings of carrier counters
-	drivers   *fittings
+	world      *world
+	name       string
+	dead       bool
+	raw        uint64 // 0: a firewall drops adverts
+	endpoint   bool   // its ports do not forward
+	ports      map[string]*twinPort
+	vips       map[object]address.VIP
+	order      []object // of vips, as they were added
+	permanent  map[object]bool
+	routes     map[address.Route]bool
+	deeds      []string // what was done to the kernel, in order
+	crowded    bool     // another standfast is in the namespace
+	stuck      chan struct{}
+	slow       time.Duration     // what each deed takes
+	during     func(deed string) // called with each deed, under the lock
+	refuse     error
+	noRoute    error // refuses routes only
+	watchers   map[chan port.Change]bool
+	gone       map[chan address.Gone]bool
+	signals    chan os.Signal
+	storage    *twinStorage
+	noFence    error
+	fenced     []string // reasons for a reset
+	files      fstest.MapFS
+	log        *lines
+	logger     *slog.Logger // in place of log, if set
+	posted     []string
+	statuses   []string
+	counted    int           // readings of carrier counters
+	cannotSend error         // refuses adverts
+	sending    time.Duration // how long each advert takes its sender
+	drivers    *fittings
 }
 
 type world struct {
@@ -301,7 +303,14 @@ func (h *twinHost) Wire(index int, _ string, _ int, _ netip.Addr) (wireConn, err
 
 func (c *twinWire) Send(src, dst netip.Addr, payload []byte) error {
 	c.port.host.world.mu.Lock()
+	slow := c.port.host.sending
+	c.port.host.world.mu.Unlock()
+	time.Sleep(slow)
+	c.port.host.world.mu.Lock()
 	defer c.port.host.world.mu.Unlock()
+	if err := c.port.host.cannotSend; err != nil {
+		return err
+	}
 	f := wire.Frame{MAC: c.port.state.MAC, Src: src, Dst: dst, TTL: 255, Payload: bytes.Clone(payload)}
 	if c.port.stalled {
 		return nil
