@@ -81,7 +81,7 @@ type service struct {
 	newest   map[node.Key]uint64  // the serial of the last mutation, answered or not
 	serial   uint64
 	history  []Moment
-	filtered map[socketKey]bool   // a filter of this host drops what comes to the socket
+	filters  map[socketKey]filtering
 	suspects []suspect            // VIPs that were reported gone and are being looked for
 	silent   map[socketKey]string // the last complaint of a socket that cannot send
 

@@ -253,28 +253,40 @@ func (s *service) tellPort(name node.Port, was, is port.State) {
 	}
 }
 
+// filtering is what was seen of the filters of this host on one socket.
+type filtering struct {
+	raw, packets uint64 // the counts when an advert last came through the filters
+	drops        bool   // none has come through since, though enough came to the port
+}
+
 // checkFilters says when adverts come to a port but not through the filters of
 // this host: they are heard all the same, and would not be by a service that
 // listens behind the filters.
 func (s *service) checkFilters() {
+	maps.DeleteFunc(s.filters, func(key socketKey, _ filtering) bool { return s.sockets[key].wire == nil })
 	for key, sock := range s.sockets {
 		if sock.wire == nil {
 			continue
 		}
-		filtered := sock.wire.RawHeard() == 0 && sock.wire.PacketHeard() >= enoughHeard
-		if filtered && !s.filtered[key] {
+		raw, packets, known := sock.wire.RawHeard(), sock.wire.PacketHeard(), s.filters[key]
+		if raw != known.raw || packets < known.packets {
+			known.raw, known.packets = raw, packets
+		}
+		drops := packets-known.packets >= enoughHeard
+		if drops && !known.drops {
 			s.log.Warn(fmt.Sprintf("a firewall or rp_filter of this host drops the adverts that come to %s: they are heard "+
 				"all the same, but let IP protocol 112 in", key.port))
 		}
-		s.filtered[key] = filtered
+		known.drops = drops
+		s.filters[key] = known
 	}
 }
 
 // filteredPorts are the ports of which checkFilters says so.
 func (s *service) filteredPorts() map[node.Port]bool {
 	ports := map[node.Port]bool{}
-	for key, filtered := range s.filtered {
-		if filtered {
+	for key, f := range s.filters {
+		if f.drops {
 			ports[key.port] = true
 		}
 	}

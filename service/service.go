@@ -148,7 +148,7 @@ func newService(o Options, e edges, out outlets, p plan) *service {
 		options: o, edges: e, out: out, log: out.log,
 		brain: node.New(vrrp.Instant(now), p.node), plan: p, book: newBook(),
 		sockets: map[socketKey]socket{}, held: map[node.Key]tenure{},
-		requests: map[node.Key]request{}, newest: map[node.Key]uint64{}, silent: map[socketKey]string{}, filtered: map[socketKey]bool{},
+		requests: map[node.Key]request{}, newest: map[node.Key]uint64{}, silent: map[socketKey]string{}, filters: map[socketKey]filtering{},
 		frames: make(chan stamped, frameQueue), heard: make(chan stamped, heardQueue),
 		answers: make(chan answer), ports: make(chan portNews), carrier: make(chan carrierNews),
 		surveys: make(chan survey), testified: make(chan testimony), opened: make(chan socketNews), gone: make(chan address.Gone),

@@ -833,6 +833,31 @@ func TestFirewallIsNamed(t *testing.T) {
 	})
 }
 
+// A firewall that begins to drop adverts while the service runs is named too, and
+// so is its end.
+func TestLateFirewallIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		_, b, ended := p.steady(t)
+		for _, raw := range []uint64{1, 0, 1} {
+			p.mu.Lock()
+			p.b.raw = raw
+			p.mu.Unlock()
+			time.Sleep(30 * time.Second)
+			synctest.Wait()
+			for _, port := range statusDocument(snapshotOf(t, b)).Ports {
+				if want := port.Name == "cable" && raw == 0; port.Filtered != want {
+					t.Errorf("with %d: %s filtered %v, want %v", raw, port.Name, port.Filtered, want)
+				}
+			}
+		}
+		if line := "drops the adverts that come to cable"; strings.Count(p.b.log.String(), line) != 1 {
+			t.Errorf("the log does not say once %q", line)
+		}
+		ended()
+	})
+}
+
 // What somebody else removes while a change of ours is under way is not lost in
 // it.
 func TestDeletionDuringAChangeIsRepaired(t *testing.T) {

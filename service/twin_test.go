@@ -327,7 +327,12 @@ func (c *twinWire) Send(src, dst netip.Addr, payload []byte) error {
 	return nil
 }
 
-func (c *twinWire) RawHeard() uint64    { return c.heard.Load() * c.port.host.raw }
+func (c *twinWire) RawHeard() uint64 {
+	c.port.host.world.mu.Lock()
+	defer c.port.host.world.mu.Unlock()
+	return c.heard.Load() * c.port.host.raw
+}
+
 func (c *twinWire) Rejected() uint64    { return c.rejected }
 func (c *twinWire) PacketHeard() uint64 { return c.heard.Load() }
 
