@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"standfast/configfs"
+	"standfast/hw/ethtool"
 	"standfast/hw/port"
 )
 
@@ -31,7 +32,9 @@ type doctor struct {
 	// tool runs a program that only reads, and returns what it prints;
 	// fs.ErrNotExist where the host does not have it.
 	tool func(name string, args ...string) (string, error)
-	now  func() time.Time
+	// drivers says whether the kernel lets drivers be asked about their links.
+	drivers func() bool
+	now     func() time.Time
 }
 
 // doctorPatience is long for what the kernel knows and short for somebody who
@@ -44,8 +47,16 @@ func hostDoctor(o DoctorOptions) *doctor {
 		options: o, patience: doctorPatience, files: os.DirFS("/"),
 		states: port.Snapshot, identify: port.Identify,
 		ask:  func(ctx context.Context) (StatusDocument, error) { return queryStatus(ctx, o.RuntimeDir) },
-		tool: runTool, now: time.Now,
+		tool: runTool, drivers: asksDrivers, now: time.Now,
 	}
+}
+
+func asksDrivers() bool {
+	c, err := ethtool.Open()
+	if err != nil {
+		return false
+	}
+	return c.Close() == nil
 }
 
 // runTool runs a program in the C locale, in which its words are those of its
@@ -170,7 +181,10 @@ func (d *doctor) admitConfig(p *patient) []Finding {
 
 // complaint turns a complaint of configfs into a finding.
 func complaint(c configfs.Diagnostic) Finding {
-	f := Finding{Check: "configuration", Subject: c.Position.String(), Text: c.Position.String() + ": " + c.Text, Remedy: c.Hint}
+	f := Finding{Check: "configuration", Subject: c.Position.String(), Text: c.Text, Remedy: c.Hint}
+	if c.File == "" || !strings.Contains(c.Text, c.File) {
+		f.Text = c.Position.String() + ": " + c.Text
+	}
 	switch c.Severity {
 	case configfs.Error:
 		f.Severity, f.Why = SeverityError, "standfast run refuses to start with it, and a reload keeps the old configuration"
@@ -220,6 +234,9 @@ func (d *doctor) examinePorts(p *patient) []patientPort {
 		one.state = p.states[one.Name]
 		one.Through = d.beneath(one.Name)
 		d.identifyPort(one)
+		if one.Driver == "" && one.told != nil {
+			one.Driver = one.told.Driver
+		}
 		one.Carrier = carrierOf(one.state, p.stateless)
 		one.Says = driverTells(one.Driver)
 		one.Sysctls = d.portSysctls(one.Name)
@@ -275,7 +292,9 @@ func (p *patient) configured() []patientPort {
 			role(name, "serving")
 		}
 		for _, a := range slices.Concat(i.Addresses, i.Excluded) {
-			byName[a.Dev.Name].vips = append(byName[a.Dev.Name].vips, a.Prefix)
+			if one := byName[a.Dev.Name]; one != nil {
+				one.vips = append(one.vips, a.Prefix)
+			}
 		}
 	}
 	if p.status != nil {

@@ -35,10 +35,21 @@ func (p *patient) undecided() []Undecided {
 			"the alarm",
 	}, Undecided{
 		Instances: []string{},
-		When:      "the storage of this router fails while it is MASTER, and the peer is keepalived",
-		Then: "it goes on serving and says \"degraded\": a keepalived BACKUP never says that it is there, and nobody resigns to " +
-			"silence",
+		When:      "the storage of this router fails while it is MASTER",
+		Then:      p.storageFails(),
 	})
+}
+
+// storageFails says what becomes of a mastership over a dead disk.
+func (p *patient) storageFails() string {
+	switch storage := p.config.Global.Storage; {
+	case storage.Off:
+		return "nobody notices: storage_watch is off"
+	case storage.Keep:
+		return "it goes on serving and says \"degraded\" (storage_yield off)"
+	}
+	return "it hands over once to a peer of its own kind that lives; to keepalived it cannot, since a keepalived BACKUP never says that " +
+		"it is there, and goes on serving"
 }
 
 // undecidedOf is about one instance.
@@ -65,6 +76,12 @@ func (p *patient) undecidedOf(i configfs.Instance) []Undecided {
 		all = append(all, Undecided{
 			When: fmt.Sprintf("%s falls silent while %s hears no answer even in peacetime (blind)", cable, strings.Join(blind, ", ")),
 			Then: "the silence there counts for nothing, and where no other port can be asked, " + prior(i, down),
+		})
+	}
+	if i.Lease.Off {
+		all = append(all, Undecided{
+			When: "standfast dies or freezes on this router while it is MASTER",
+			Then: "its addresses stay in the kernel, and it answers for them beside the peer until somebody comes (vip_lease off)",
 		})
 	}
 	return all

@@ -28,10 +28,29 @@ func (d *doctor) lookPorts(p *patient) []Finding {
 		findings = append(findings, d.lookFlags(one)...)
 		findings = append(findings, d.lookErrors(one)...)
 	}
+	findings = append(findings, p.lookSwitched()...)
 	if len(findings) == 0 {
 		return sound("ports", names(p.ports), "every configured port is up, with an address to speak from where it needs one")
 	}
 	return findings
+}
+
+// lookSwitched hints at switches through which adverts pass. Nobody can ask them
+// from here.
+func (p *patient) lookSwitched() []Finding {
+	switched := p.where(func(one patientPort) bool {
+		return one.heartbeat() && (one.serving() || one.told != nil && len(one.told.Witnesses) > 0)
+	})
+	if len(switched) == 0 {
+		return nil
+	}
+	return []Finding{{
+		Severity: SeverityNote, Check: "switch", Subject: names(switched),
+		Text: "adverts on " + names(switched) + " pass a switch",
+		Why: "a switch that snoops on IGMP may stop to forward 224.0.0.18, and one with spanning tree forwards nothing for half a minute " +
+			"after each carrier",
+		Remedy: "# on the switch, for these ports: spanning-tree portfast; and where IGMP is snooped, a querier or no snooping in this VLAN",
+	}}
 }
 
 // lookLink wants a link.
@@ -54,12 +73,21 @@ func (d *doctor) lookLink(p *patient, one patientPort) []Finding {
 	default:
 		return nil
 	}
-	if one.told != nil && one.told.Culprit != "" {
-		f.Text += ": " + strings.TrimPrefix(one.told.Culprit, one.Name+": ")
-	} else if one.told != nil && one.told.Reason != "" {
-		f.Text += "; its driver says: " + one.told.Reason
+	if one.told != nil {
+		f.Text += one.told.because()
 	}
 	return []Finding{f}
+}
+
+// because is what is known of the cause, in words that end a sentence.
+func (d PortDocument) because() string {
+	switch culprit := strings.TrimPrefix(d.Culprit, d.Name+": "); {
+	case culprit != "" && culprit != "no carrier":
+		return ": " + culprit
+	case d.Reason != "":
+		return "; its driver says: " + d.Reason
+	}
+	return ""
 }
 
 // loss says what follows while a port is not there.
@@ -91,17 +119,23 @@ func (d *doctor) likely(p *patient, missing string) string {
 // lookSource wants an address to send adverts from.
 func (d *doctor) lookSource(p *patient, one patientPort) []Finding {
 	var findings []Finding
-	for _, i := range p.config.Instances {
-		if i.Interface.Name != one.Name || i.Source.IsValid() || one.hasSource(i) {
+	for _, family := range []uint8{4, 6} {
+		var mute []string
+		for _, i := range p.config.Instances {
+			if i.Interface.Name == one.Name && i.Family == family && !i.Source.IsValid() && !one.hasSource(i) {
+				mute = append(mute, i.Name)
+			}
+		}
+		if len(mute) == 0 {
 			continue
 		}
 		kind, remedy := "IPv4", "ip address add ADDRESS/LENGTH dev "+one.Name+"    # and in the host's network configuration"
-		if i.Family == 6 {
+		if family == 6 {
 			kind, remedy = "link-local IPv6", "sysctl -w "+sysctlName("ipv6", one.Name, "disable_ipv6")+"=0\nip link set "+one.Name+" up"
 		}
 		findings = append(findings, Finding{
 			Severity: SeverityHazard, Check: "source", Subject: one.Name,
-			Text:   fmt.Sprintf("%s has no %s address of its own, from which the adverts of %s could come", one.Name, kind, i.Name),
+			Text:   fmt.Sprintf("%s has no %s address of its own, from which the adverts of %s could come", one.Name, kind, several(mute)),
 			Why:    "without a source no advert is sent, and the peer takes over beside this router",
 			Remedy: remedy,
 		})

@@ -16,13 +16,10 @@ const pageWidth = 110
 // then what nobody can know, and last what is well, in one line.
 func (d DoctorDocument) print(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, Linux %s, %s, %s\n", cmp.Or(d.Host, "this host"), cmp.Or(d.Kernel, "unknown"), d.service(), d.Config)
+	fmt.Fprintf(&b, "%s, %s, Linux %s, %s, %s\n", cmp.Or(d.Host, "this host"), d.Time.Format("2006-01-02 15:04:05"),
+		cmp.Or(d.Kernel, "unknown"), d.service(), d.Config)
 	fmt.Fprintf(&b, "%s\n", d.summary())
-	for _, f := range d.Findings {
-		if f.Severity != SeverityOK {
-			f.print(&b)
-		}
-	}
+	d.printFindings(&b)
 	if err := d.printPorts(&b); err != nil {
 		return err
 	}
@@ -31,6 +28,28 @@ func (d DoctorDocument) print(w io.Writer) error {
 	d.printFine(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// alike is how many findings of one kind are printed whole.
+const alike = 4
+
+// printFindings writes what hurts. Of many findings of one kind the rest is
+// counted: hundreds of instances may share a mistake, and a page is a page.
+func (d DoctorDocument) printFindings(b *strings.Builder) {
+	told := map[string]int{}
+	for _, f := range d.Findings {
+		if f.Severity == SeverityOK {
+			continue
+		}
+		if told[f.Check]++; told[f.Check] <= alike {
+			f.print(b)
+		}
+	}
+	for _, check := range sortedKeys(told) {
+		if more := told[check] - alike; more > 0 {
+			fmt.Fprintf(b, "\n         and %d more of the kind %q: --json has them\n", more, check)
+		}
+	}
 }
 
 func (d DoctorDocument) service() string {
@@ -65,14 +84,19 @@ func (f Finding) print(b *strings.Builder) {
 	b.WriteByte('\n')
 	paragraph(b, strings.ToUpper(f.Severity.String()), f.Text)
 	paragraph(b, "why", f.Why)
-	for i, line := range strings.Split(f.Remedy, "\n") {
-		label := ""
-		if i == 0 {
-			label = "do"
-		}
+	label := "do"
+	lines := strings.Split(f.Remedy, "\n")
+	for _, line := range lines[:min(len(lines), mostLines)] {
 		fmt.Fprintf(b, "%7s  %s\n", label, line)
+		label = ""
+	}
+	if more := len(lines) - mostLines; more > 0 {
+		fmt.Fprintf(b, "         # and %d more lines: --json has them\n", more)
 	}
 }
+
+// mostLines of a remedy are printed.
+const mostLines = 8
 
 // paragraph writes a sentence behind a label, broken at pageWidth.
 func paragraph(b *strings.Builder, label, text string) {
@@ -142,7 +166,7 @@ func (d DoctorDocument) printUndecided(b *strings.Builder) {
 	b.WriteString("\nWHAT NO EVIDENCE CAN SETTLE, AND WHAT HAPPENS THEN\n")
 	for i, u := range d.Undecided {
 		if i == 0 || !slices.Equal(u.Instances, d.Undecided[i-1].Instances) {
-			fmt.Fprintf(b, "  %s\n", cmp.Or(strings.Join(u.Instances, " "), "every instance"))
+			fmt.Fprintf(b, "  %s\n", cmp.Or(several(u.Instances), "every instance"))
 		}
 		paragraph(b, "if", u.When)
 		paragraph(b, "then", u.Then)

@@ -290,8 +290,8 @@ func (d *doctor) lookKernel(p *patient) []Finding {
 	case older(4, 16) && !d.counts(p):
 		f.Text = "Linux " + p.kernel + " has no carrier_down_count (4.16)"
 		f.Why = "a loss of carrier is known when rtnetlink says so, which the kernel may hold back for a second"
-	case older(5, 6):
-		f.Text = "Linux " + p.kernel + " may have no ethtool over netlink (5.6)"
+	case older(5, 6) && !d.drivers():
+		f.Text = "Linux " + p.kernel + " has no ethtool over netlink (5.6)"
 		f.Why = "drivers cannot be asked why a link is down, and a card that is lost is not told from a cable that is"
 	default:
 		return sound("kernel", "Linux "+p.kernel, "it has everything that is asked of it")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"path"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"standfast/configfs"
 	"standfast/vrrp"
+	"standfast/vrrp/verdict"
 )
 
 // queryStatus asks the service in the runtime directory how it is; errors are
@@ -35,12 +37,11 @@ func (d *doctor) lookService(p *patient) []Finding {
 	}
 	var findings []Finding
 	for _, i := range p.status.Instances {
-		for _, text := range i.complaints() {
-			findings = append(findings, Finding{
-				Severity: SeverityHazard, Check: "state", Subject: i.Name, Text: text,
-				Why: i.troubles(), Remedy: "standfast why " + i.Name,
-			})
+		for _, c := range i.complaints() {
+			c.Severity, c.Check, c.Subject, c.Remedy = SeverityHazard, "state", i.Name, "standfast why "+i.Name
+			findings = append(findings, c)
 		}
+		findings = append(findings, i.lookDropped()...)
 	}
 	findings = append(findings, p.lookLost()...)
 	if len(findings) == 0 {
@@ -49,34 +50,67 @@ func (d *doctor) lookService(p *patient) []Finding {
 	return findings
 }
 
-// complaints are what keeps an instance from serving or standing by.
-func (i InstanceDocument) complaints() []string {
-	var all []string
+// complaints are what keeps an instance from serving or standing by: what, and
+// why it hurts.
+func (i InstanceDocument) complaints() []Finding {
+	var all []Finding
+	master := i.State == vrrp.Master.String()
 	switch {
-	case i.State != vrrp.Master.String() && i.State != vrrp.Backup.String():
+	case !master && i.State != vrrp.Backup.String():
 		causes := []string{}
 		for _, f := range i.Faults {
 			causes = append(causes, f.Text)
 		}
-		all = append(all, strings.TrimSuffix(fmt.Sprintf("%s is in %s: %s", i.Name, i.State, strings.Join(causes, "; ")), ": "))
-	case i.State == vrrp.Master.String() && !i.Installed:
-		all = append(all, i.Name+" is MASTER but its addresses are not in the kernel")
+		all = append(all, Finding{
+			Text: strings.TrimSuffix(fmt.Sprintf("%s is in %s: %s", i.Name, i.State, strings.Join(causes, "; ")), ": "),
+			Why:  "this router would not take over now, whatever happens to its peer",
+		})
+	case master && !i.Installed:
+		all = append(all, Finding{
+			Text: i.Name + " is MASTER but its addresses are not in the kernel",
+			Why:  "nobody answers for them: hosts reach no router",
+		})
 	}
-	if i.Verdict.Finding == "contested" {
-		all = append(all, i.Name+" is contested: somebody else answers for its addresses")
+	switch contested := i.Verdict.Finding == verdict.Contested.String(); {
+	case contested && master:
+		all = append(all, Finding{
+			Text: i.Name + " is contested: somebody else answers for its addresses as well",
+			Why:  "hosts reach one router or the other by chance",
+		})
+	case contested:
+		all = append(all, Finding{
+			Text: i.Name + " is contested: its addresses are answered for, and no advert arrives",
+			Why: "until adverts arrive again, only the questions on the other ports keep two routers from serving, and nothing but their " +
+				"silence shows a death",
+		})
 	}
 	if i.Partial {
-		all = append(all, i.Name+" serves some of its ports only")
+		all = append(all, Finding{
+			Text: i.Name + " serves some of its ports only", Why: "hosts on the others reach no router",
+		})
 	}
 	return all
 }
 
-// troubles says what follows for the pair.
-func (i InstanceDocument) troubles() string {
-	if i.State == vrrp.Master.String() {
-		return "hosts reach the wrong router, or none"
+// lookDropped says why what arrives for an instance is not taken for the peer's.
+func (i InstanceDocument) lookDropped() []Finding {
+	if len(i.Dropped) == 0 {
+		return nil
 	}
-	return "this router would not take over now, whatever happens to its peer"
+	var all []string
+	for _, check := range slices.Sorted(maps.Keys(i.Dropped)) {
+		all = append(all, fmt.Sprintf("%s %d", check, i.Dropped[check]))
+	}
+	f := Finding{
+		Check: "dropped", Subject: i.Name, Severity: SeverityNote,
+		Text:   fmt.Sprintf("%s drops adverts that arrive (%s)", i.Name, strings.Join(all, ", ")),
+		Why:    "somebody on the segment does not agree with this router about their virtual router",
+		Remedy: "standfast check FILE    # on both routers, and compare what the words name",
+	}
+	if i.Received == 0 {
+		f.Severity, f.Why = SeverityHazard, "not one advert was understood: the two routers are no pair, and both serve"
+	}
+	return []Finding{f}
 }
 
 // lookLost says what the service could not send or was not told.
@@ -88,6 +122,15 @@ func (p *patient) lookLost() []Finding {
 			Text:   fmt.Sprintf("%d adverts could not be sent since the service was started", n),
 			Why:    "a peer that misses three in a row takes over beside this router",
 			Remedy: "journalctl -u standfast | grep -i 'cannot send'",
+		})
+	}
+	dedicated := len(p.where(func(one patientPort) bool { return one.heartbeat() && one.serving() })) == 0
+	if n := p.status.Node.Lost["adverts_not_ours"]; n > 0 && dedicated {
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "vrid", Subject: "standfast",
+			Text:   fmt.Sprintf("%d adverts came of a virtual router that no instance here has, on ports where nobody but the peer is expected", n),
+			Why:    "a peer with another virtual_router_id, version or family is no peer: both routers serve",
+			Remedy: "standfast check FILE    # on both routers: virtual_router_id, version, the family of virtual_ipaddress",
 		})
 	}
 	for _, one := range p.ports {
@@ -201,22 +244,26 @@ func (d *doctor) lookAddresses(p *patient) []Finding {
 		return nil
 	}
 	var findings []Finding
-	for _, i := range p.config.Instances {
-		if i.Priority == ownerPriority || p.serves(i.Name) {
-			continue
-		}
-		for _, a := range slices.Concat(i.Addresses, i.Excluded) {
-			for name, s := range p.states {
-				if slices.ContainsFunc(s.Addresses, func(h netip.Prefix) bool { return h.Addr() == a.Prefix.Addr() }) {
-					findings = append(findings, Finding{
-						Severity: SeverityHazard, Check: "address", Subject: name,
-						Text:   fmt.Sprintf("the virtual address %v of %s is on %s although this router does not serve", a.Prefix.Addr(), i.Name, name),
-						Why:    "it answers beside the MASTER: hosts reach one or the other by chance",
-						Remedy: fmt.Sprintf("ip address del %v dev %s    # and take it out of the host's network configuration", a.Prefix, name),
-					})
-				}
+	for _, name := range sortedKeys(p.states) {
+		var stray []netip.Prefix
+		for _, a := range p.states[name].Addresses {
+			if p.strays(a.Addr()) {
+				stray = append(stray, a)
 			}
 		}
+		if len(stray) == 0 {
+			continue
+		}
+		var lines []string
+		for _, a := range stray {
+			lines = append(lines, fmt.Sprintf("ip address del %v dev %s", a, name))
+		}
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "address", Subject: name,
+			Text:   fmt.Sprintf("%s has virtual addresses although this router does not serve: %s", name, prefixes(stray)),
+			Why:    "it answers beside the MASTER: hosts reach one or the other by chance",
+			Remedy: "# take them out of the host's network configuration, and\n" + strings.Join(lines, "\n"),
+		})
 	}
 	findings = append(findings, p.lookRoutes()...)
 	if len(findings) == 0 {
@@ -225,14 +272,38 @@ func (d *doctor) lookAddresses(p *patient) []Finding {
 	return findings
 }
 
-// serves says that the running service is MASTER of an instance, or about to be
-// nothing else: in doubt nobody is accused.
-func (p *patient) serves(name string) bool {
-	if p.status == nil {
-		return false
+// strays says that an address is a virtual one that this router should not have
+// now. In doubt nobody is accused.
+func (p *patient) strays(a netip.Addr) bool {
+	return slices.ContainsFunc(p.config.Instances, func(i configfs.Instance) bool {
+		has := func(v configfs.Address) bool { return v.Prefix.Addr() == a }
+		if i.Priority == ownerPriority || !slices.ContainsFunc(i.Addresses, has) && !slices.ContainsFunc(i.Excluded, has) {
+			return false
+		}
+		if p.status == nil {
+			return true
+		}
+		at := slices.IndexFunc(p.status.Instances, func(d InstanceDocument) bool { return d.Name == i.Name })
+		return at >= 0 && p.status.Instances[at].State != vrrp.Master.String()
+	})
+}
+
+// prefixes lists addresses, not all of very many.
+func prefixes(all []netip.Prefix) string {
+	var words []string
+	for _, a := range all {
+		words = append(words, a.Addr().String())
 	}
-	i := slices.IndexFunc(p.status.Instances, func(i InstanceDocument) bool { return i.Name == name })
-	return i < 0 || p.status.Instances[i].State == vrrp.Master.String()
+	return several(words)
+}
+
+// several joins words, and only counts what would fill the page.
+func several(words []string) string {
+	const most = 6
+	if len(words) <= most {
+		return strings.Join(words, " ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(words[:most-1], " "), len(words)-most+1)
 }
 
 // lookRoutes wants the gateway of a virtual route to be reachable on its port.

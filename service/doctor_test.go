@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"standfast/configfs"
 	"standfast/hw/port"
 )
 
@@ -32,6 +33,7 @@ type sickbed struct {
 	identities map[string]port.Identity
 	status     *StatusDocument // nil: not running
 	refused    error           // of asking the service
+	mute       bool            // drivers cannot be asked
 	tools      map[string]string
 }
 
@@ -217,7 +219,8 @@ func (h *sickbed) doctor(o DoctorOptions) *doctor {
 			}
 			return text, nil
 		},
-		now: func() time.Time { return time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC) },
+		drivers: func() bool { return !h.mute },
+		now:     func() time.Time { return time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC) },
 	}
 }
 
@@ -509,7 +512,26 @@ func moreSeeds() []seed {
 		{"no watchdog", func(h *sickbed) { delete(h.files, "dev/watchdog") }, "note watchdog", "modprobe"},
 		{"old kernel", set("proc/sys/kernel/osrelease", "3.10.0-1160.el7.x86_64"), "note kernel", "uname"},
 		{"older kernel", set("proc/sys/kernel/osrelease", "2.6.32-754.el6.x86_64"), "hazard kernel", "uname"},
-		{"kernel of a distribution", set("proc/sys/kernel/osrelease", "4.14.0"), "note kernel", "uname"},
+		{"mute drivers", func(h *sickbed) {
+			h.set("proc/sys/kernel/osrelease", "4.18.0-553.el8.x86_64")
+			h.mute = true
+		}, "note kernel", "uname"},
+		{"losses not counted", func(h *sickbed) {
+			h.set("proc/sys/kernel/osrelease", "4.14.0")
+			for _, s := range h.states {
+				delete(h.files, "sys/class/net/"+s.Name+"/carrier_down_count")
+			}
+		}, "note kernel", "uname"},
+		{"another password", func(h *sickbed) { h.status.Instances[0].Dropped = map[string]uint64{"password": 7} }, "hazard dropped", "standfast check"},
+		{"a stranger's adverts", func(h *sickbed) {
+			h.status.Instances[0].Dropped, h.status.Instances[0].Received = map[string]uint64{"password": 7}, 90
+		}, "note dropped", "standfast check"},
+		{"another virtual router", func(h *sickbed) { h.status.Node.Lost["adverts_not_ours"] = 30 }, "hazard vrid", "virtual_router_id"},
+		{"a switch between", func(h *sickbed) { h.told("p4p1").Witnesses = []string{"10.255.0.3"} }, "note switch", "portfast"},
+		{"half a service", func(h *sickbed) {
+			h.status.Instances[0].State, h.status.Instances[0].Installed, h.status.Instances[0].Partial = "MASTER", true, true
+		}, "hazard state", "standfast why"},
+		{"not installed", func(h *sickbed) { h.status.Instances[0].State = "MASTER" }, "hazard state", "standfast why"},
 		{"root read-only after errors", func(h *sickbed) {
 			h.set("proc/self/mountinfo", "22 1 253:0 / / rw,relatime shared:1 - ext4 /dev/mapper/rhel-root rw,emergency_ro\n"+
 				"25 22 0:23 / /run rw shared:5 - tmpfs tmpfs rw\n")
@@ -612,7 +634,7 @@ func TestDoctorLets(t *testing.T) {
 			h.set("sys/class/net/p4p1/ifindex", "99")
 			h.set("sys/class/net/p4p1/flags", "0x3")
 		},
-		"a backported kernel": func(h *sickbed) { h.set("proc/sys/kernel/osrelease", "5.6.0") },
+		"a kernel of a distribution": func(h *sickbed) { h.set("proc/sys/kernel/osrelease", "4.18.0-553.el8.x86_64") },
 		"IPv6": func(h *sickbed) {
 			h.set(doctorFile[1:], doctorConfig6)
 			h.tools["ip6tables-save"] = "*filter\n:INPUT DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -d ff02::12/128 -i p4+ -p vrrp -j ACCEPT\n" +
@@ -688,6 +710,57 @@ func TestDoctorBounded(t *testing.T) {
 				t.Errorf("hung: %q", unanswered)
 			}
 		})
+	}
+}
+
+// TestDoctorBroken: a configuration that is broken anywhere is complained about,
+// and everything else is looked at all the same.
+func TestDoctorBroken(t *testing.T) {
+	for at := range len(doctorConfig) {
+		h := healthy()
+		h.set(doctorFile[1:], doctorConfig[:at])
+		d := h.doctor(DoctorOptions{}).examine(t.Context())
+		if len(d.Findings) < 20 {
+			t.Errorf("%q: only %d findings", doctorConfig[:at], len(d.Findings))
+		}
+		if _, complaints := configfs.Load(h.files, doctorFile); complaints.Err() != nil && d.Worst != SeverityError {
+			t.Errorf("%q: worst %v", doctorConfig[:at], d.Worst)
+		}
+		if err := d.print(new(bytes.Buffer)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestDoctorManyInstances: a page is a page, also of a router with hundreds of
+// instances that share a mistake.
+func TestDoctorManyInstances(t *testing.T) {
+	h := healthy()
+	var b strings.Builder
+	h.status.Instances = nil
+	for i := range 200 {
+		fmt.Fprintf(&b, "vrrp_instance VI_%d {\n interface p4p1\n virtual_router_id %d\n virtual_ipaddress {\n  10.0.%d.1/24 dev p3p1\n }\n"+
+			" virtual_routes {\n  10.1.%d.0/24 via 10.2.0.1 dev p3p1\n }\n}\n", i, i+1, i, i)
+		h.status.Instances = append(h.status.Instances, InstanceDocument{Name: fmt.Sprintf("VI_%d", i), State: "FAULT"})
+		h.state("p3p1").Addresses = append(h.state("p3p1").Addresses, netip.MustParsePrefix(fmt.Sprintf("10.0.%d.1/24", i)))
+	}
+	h.set(doctorFile[1:], b.String())
+	h.state("p4p1").Addresses = nil
+	d := h.doctor(DoctorOptions{}).examine(t.Context())
+	if len(d.Findings) < 400 {
+		t.Errorf("%d findings in the document", len(d.Findings))
+	}
+	var page bytes.Buffer
+	if err := d.print(&page); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(page.String(), "\n"); lines > 120 {
+		t.Errorf("the page has %d lines:\n%s", lines, page.String())
+	}
+	for _, want := range []string{`and 196 more of the kind "route"`, `and 196 more of the kind "state"`, "of VI_0 VI_1 VI_2 VI_3 VI_4 and 195 more could come"} {
+		if !strings.Contains(strings.Join(strings.Fields(page.String()), " "), want) {
+			t.Errorf("no %q on the page:\n%s", want, page.String())
+		}
 	}
 }
 

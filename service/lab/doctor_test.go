@@ -2,10 +2,20 @@ package lab
 
 import (
 	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
+	"standfast/configfs"
+	"standfast/hw/hwtest"
 	"standfast/service"
+
+	"golang.org/x/sys/unix"
 )
 
 // ownChecks are what the doctor looks at within a router of the laboratory; everything else is about the host it stands on.
@@ -54,5 +64,45 @@ func TestDoctor(t *testing.T) {
 	slices.Sort(complaints)
 	if want := []string{"address", "arp_ignore", "forwarding", "proxy_arp"}; !slices.Equal(complaints, want) || d.Worst < service.SeverityHazard {
 		t.Errorf("found %q, want %q: %+v", complaints, want, d.Findings)
+	}
+}
+
+// TestDoctorOnADeadDisk asks about a configuration on a disk that hangs: the doctor comes back and says so, although the process that
+// looked cannot end before the disk answers.
+func TestDoctorOnADeadDisk(t *testing.T) {
+	t.Parallel()
+	l := hwtest.New(t)
+	r, err := l.Router("r1")
+	check(t, err)
+	d, err := l.Disk(r.Namespace(), hwtest.DiskOptions{Size: 16 << 20})
+	if errors.Is(err, hwtest.ErrNoDisk) {
+		t.Skip(err)
+	}
+	check(t, err)
+	name := "router.conf"
+	f, err := os.Create(filepath.Join(d.Outside(), name))
+	check(t, err)
+	_, err = f.Write(configfs.Story("RTR-CORE-A", priorityA))
+	check(t, errors.Join(err, f.Sync(), unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close()))
+	check(t, d.Hang())
+
+	var out Log
+	cmd := exec.Command(product(t), "doctor", "-f", filepath.Join(d.Path(), name), "--runtime-dir", RuntimeDir)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	begun := time.Now()
+	p, err := r.Start(cmd)
+	check(t, err)
+	err = p.Wait()
+	var failed *exec.ExitError
+	if took := time.Since(begun); took > 20*time.Second || !errors.As(err, &failed) || failed.ExitCode() != 1 {
+		t.Errorf("ended after %v with %v", took, err)
+	}
+	for _, want := range []string{"not answered within 4s: what " + d.Path(), "STORAGE", "FOUND WELL"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if held, err := d.Held(); err != nil || held == 0 {
+		t.Errorf("%d requests hang, %v: the disk was never asked", held, err)
 	}
 }
