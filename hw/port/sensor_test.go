@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"standfast/hw/hwtest"
 )
@@ -246,4 +247,49 @@ func linkOf(t *testing.T, r room, name string) netlink.Link {
 	l, err := r.Link(name)
 	ok(t, err)
 	return l
+}
+
+// TestSentCountsWhatLeft hands frames to a tap that nobody reads: they count as sent only once somebody does, so a counter that
+// stands still while frames are handed over tells of a port that does not send.
+func TestSentCountsWhatLeft(t *testing.T) {
+	r, _ := pair(t, 0)
+	tap := &netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: "t1"}, Mode: netlink.TUNTAP_MODE_TAP, Flags: netlink.TUNTAP_NO_PI, Queues: 1}
+	r.do(func() error { return netlink.LinkAdd(tap) })
+	queue := tap.Fds[0]
+	t.Cleanup(func() { _ = queue.Close() })
+	ok(t, r.Kernel().LinkSetUp(linkOf(t, r, "t1")))
+	state := r.port("t1")
+	var s *Sensor
+	send := func(frames int) {
+		r.do(func() error {
+			fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = unix.Close(fd) }()
+			frame := append(bytes.Repeat([]byte{0xff}, 6), make([]byte, 54)...)
+			for range frames {
+				if err := unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: state.Index}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	sent := func() (c Count) {
+		r.do(func() error { c = s.ReadSent(); return nil })
+		return c
+	}
+	r.do(func() (err error) { s, err = OpenSensor(Root, state); return err })
+	before := sent()
+	send(5)
+	if got := sent(); got != before || !got.Known {
+		t.Errorf("sent %+v after frames that nobody took, before %+v", got, before)
+	}
+	frame := make([]byte, 2048)
+	for read := 0; sent().N < before.N+5; read++ {
+		if _, err := queue.Read(frame); err != nil || read > 1000 {
+			t.Fatalf("after %d frames were read, %+v are counted as sent: %v", read, sent(), err)
+		}
+	}
 }

@@ -26,11 +26,18 @@ type Status struct {
 		Verdict struct{ Finding, Rule string }
 		Faults  []any
 	}
-	Ports []struct {
-		Name       string
-		Carrier    string
-		Calibrated bool
-	}
+	Ports []PortStatus
+}
+
+// PortStatus is the part of it about one port.
+type PortStatus struct {
+	Name       string
+	Carrier    string
+	Driver     string
+	Culprit    string
+	Facts      []struct{ Fact string }
+	Unanswered map[string]float64
+	Calibrated bool
 }
 
 // statusPoll is how often a daemon is asked while its state is awaited: each question costs a process.
