@@ -24,7 +24,9 @@
 //   - the mutation actor and the lease actor, each with its own netlink socket.
 //     A wish is a desired state: a newer one replaces an older one of the same
 //     instance, and an actor that is stuck in the kernel holds up nobody else;
-//   - the announcer, the journal, the notifier and the control socket.
+//   - the announcer, the journal, the notifier and the control socket;
+//   - those who look at the storage and speak with the helpers: processes of their
+//     own, for what may hang on a disk.
 //
 // The file names say what is where: edges.go declares what is needed of the
 // outside, configure.go turns a configuration into what the brain and the
@@ -34,4 +36,6 @@
 // the loop, reload.go replaces the configuration in flight, service.go begins and
 // ends. What is said to people goes by outlets.go: journal.go, notify.go and the
 // scripts*.go; what people ask comes by control.go, status.go and why.go.
+// storage.go looks at the storage, fence.go resets the host. helper*.go, launch*.go,
+// script*.go and disk*.go are the helpers and the conversations with them.
 package service

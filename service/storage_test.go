@@ -27,20 +27,20 @@ func storagePair(t *testing.T, globals string) (p *pair, d *twinStorage) {
 }
 
 // tries is a disk that is tried once a second until stop, whatever comes of it.
-func (d *twinStorage) tries(h *twinHost, outcome func(op disk.Op) (took time.Duration, errno unix.Errno)) (stop func()) {
+func (s *twinStorage) tries(h *twinHost, outcome func(op disk.Op) (took time.Duration, errno unix.Errno)) (stop func()) {
 	over, ended := make(chan struct{}), make(chan struct{})
 	now := h.edges().now
 	go func() {
 		defer close(ended)
 		for i := 0; ; i++ {
-			s := disk.Sample{Op: disk.Op(i % 2), Seq: uint64(now()), Began: now()}
-			took, errno := outcome(s.Op)
+			x := disk.Sample{Op: disk.Op(i % 2), Seq: uint64(now()), Began: now()}
+			took, errno := outcome(x.Op)
 			if took > 0 {
-				s.Ended, s.Errno = s.Began+took, errno
+				x.Ended, x.Errno = x.Began+took, errno
 				time.Sleep(took)
 			}
 			select {
-			case d.words <- diskWord{Ready: true, Samples: []diskSample{{Device: "8:1", Sample: s}}}:
+			case s.words <- diskWord{Ready: true, Samples: []diskSample{{Device: "8:1", Sample: x}}}:
 			case <-over:
 				return
 			}
@@ -50,10 +50,8 @@ func (d *twinStorage) tries(h *twinHost, outcome func(op disk.Op) (took time.Dur
 				return
 			}
 			if took == 0 { // it hangs
-				select {
-				case <-over:
-					return
-				}
+				<-over
+				return
 			}
 		}
 	}()
@@ -66,10 +64,10 @@ func (d *twinStorage) tries(h *twinHost, outcome func(op disk.Op) (took time.Dur
 func well(disk.Op) (time.Duration, unix.Errno)  { return time.Millisecond, 0 }
 func hangs(disk.Op) (time.Duration, unix.Errno) { return 0, 0 }
 
-func (d *twinStorage) say(signals disk.Signals) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.signals = signals
+func (s *twinStorage) say(signals disk.Signals) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signals = signals
 }
 
 // hung is what the kernel says of a disk that answers nothing.

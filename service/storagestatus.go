@@ -169,9 +169,7 @@ func (d StorageDocument) problems() (all []string) {
 
 // problems says what the helper's state means.
 func (d HelperDocument) problems() (all []string) {
-	for _, text := range d.Trouble {
-		all = append(all, text)
-	}
+	all = append(all, d.Trouble...)
 	if d.State != "gone" {
 		return all
 	}
