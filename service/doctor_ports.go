@@ -80,12 +80,12 @@ func (d *doctor) lookLink(p *patient, one patientPort) []Finding {
 }
 
 // because is what is known of the cause, in words that end a sentence.
-func (d PortDocument) because() string {
-	switch culprit := strings.TrimPrefix(d.Culprit, d.Name+": "); {
+func (p PortDocument) because() string {
+	switch culprit := strings.TrimPrefix(p.Culprit, p.Name+": "); {
 	case culprit != "" && culprit != "no carrier":
 		return ": " + culprit
-	case d.Reason != "":
-		return "; its driver says: " + d.Reason
+	case p.Reason != "":
+		return "; its driver says: " + p.Reason
 	}
 	return ""
 }
@@ -212,7 +212,7 @@ func (d *doctor) lookFlags(one patientPort) []Finding {
 	return []Finding{{
 		Severity: SeverityHazard, Check: "multicast", Subject: one.Name,
 		Text:   "multicast is switched off on " + one.Name,
-		Why:    "adverts go to a multicast group; a port without multicast does not have its hardware let them in",
+		Why:    "adverts go to a multicast group, and some drivers let none of them in on such a port; IPv6 does not run there at all",
 		Remedy: "ip link set " + one.Name + " multicast on",
 	}}
 }
@@ -258,9 +258,13 @@ func (d *doctor) lookErrors(one patientPort) []Finding {
 func (d *doctor) lookCards(p *patient) []Finding {
 	var findings []Finding
 	for _, heart := range p.where(patientPort.heartbeat) {
-		together := p.where(func(o patientPort) bool {
-			return o.Name != heart.Name && o.serving() && slices.Contains(heart.Mates, o.Name)
-		})
+		var together []patientPort
+		on := ""
+		for _, o := range p.where(patientPort.serving) {
+			if shared := heart.shares(o); shared != "" {
+				together, on = append(together, o), shared
+			}
+		}
 		if heart.serving() || len(together) == 0 {
 			continue
 		}
@@ -271,9 +275,9 @@ func (d *doctor) lookCards(p *patient) []Finding {
 		}
 		findings = append(findings, Finding{
 			Severity: SeverityHazard, Check: "card", Subject: heart.Name + " " + names(together),
-			Text: fmt.Sprintf("%s carries the adverts and sits on one card with %s (%s)", heart.Name, names(together), heart.Card),
-			Why: "one failure of the card takes the service and the voice that would say so: the peer gets no goodbye and has to find " +
-				"out by asking, where nobody answers any more",
+			Text: fmt.Sprintf("%s carries the adverts and is on one %s with %s", heart.Name, on, names(together)),
+			Why: "one failure takes the service and the voice that would say so: the peer gets no goodbye and has to find out by asking, " +
+				"where nobody answers any more",
 			Remedy: remedy,
 		})
 	}
@@ -281,6 +285,23 @@ func (d *doctor) lookCards(p *patient) []Finding {
 		return sound("cards", names(p.ports), "no card carries both adverts and service")
 	}
 	return findings
+}
+
+// shares names what would take both ports with it: a port beneath both, or a
+// card; empty where there is no such thing.
+func (p patientPort) shares(o patientPort) string {
+	if p.Name == o.Name {
+		return ""
+	}
+	for _, below := range append([]string{p.Name}, p.Through...) {
+		if slices.Contains(append([]string{o.Name}, o.Through...), below) {
+			return "port (" + below + ")"
+		}
+	}
+	if slices.Contains(p.Mates, o.Name) {
+		return "card (" + p.Card + ")"
+	}
+	return ""
 }
 
 // instancesOn names the instances whose adverts go to a port.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -232,29 +233,8 @@ func (p *patient) fastest() time.Duration {
 // lookSupervision wants somebody to notice when the supervisor or the kernel
 // hangs. It looks whether there is a watchdog and never opens it: that would
 // start it.
-func (d *doctor) lookSupervision(*patient) []Finding {
-	var findings []Finding
-	systemd := d.text("proc/1/comm") == "systemd"
-	device := d.exists("dev/watchdog") || d.exists("dev/watchdog0")
-	config := d.readIni(append([]string{"etc/systemd/system.conf"}, d.dropIns("systemd/system.conf.d", ".conf")...)...)["Manager"]
-	switch {
-	case !device:
-		findings = append(findings, Finding{
-			Severity: SeverityNote, Check: "watchdog", Subject: "host",
-			Text:   "this host has no /dev/watchdog",
-			Why:    "when the kernel hangs nobody resets the router; the peer serves, and nobody stands by for it",
-			Remedy: "modprobe iTCO_wdt || modprobe sp5100_tco || modprobe ipmi_watchdog || modprobe softdog",
-		})
-	case systemd && unset(config["RuntimeWatchdogSec"]):
-		findings = append(findings, Finding{
-			Severity: SeverityNote, Check: "watchdog", Subject: "host",
-			Text: "systemd does not feed the hardware watchdog (RuntimeWatchdogSec is off)",
-			Why:  "when systemd itself hangs, as on a dead disk, nobody restarts the service and nobody resets the router",
-			Remedy: "mkdir -p /etc/systemd/system.conf.d\n" +
-				"printf '[Manager]\\nRuntimeWatchdogSec=20s\\n' > /etc/systemd/system.conf.d/90-watchdog.conf\n" +
-				"systemctl daemon-reexec",
-		})
-	}
+func (d *doctor) lookSupervision(p *patient) []Finding {
+	findings := d.lookWatchdog(p.config.Global.Process.Watchdog.Name)
 	if seconds, known := d.number("proc/sys/kernel/panic"); known && seconds == 0 {
 		findings = append(findings, Finding{
 			Severity: SeverityNote, Check: "panic", Subject: "host",
@@ -267,6 +247,51 @@ func (d *doctor) lookSupervision(*patient) []Finding {
 		return sound("supervision", "host", "the supervisor and the kernel are watched")
 	}
 	return findings
+}
+
+// lookWatchdog wants a device that resets a host which hangs, and one owner of
+// it: own is the device that the service is told to feed.
+func (d *doctor) lookWatchdog(own string) []Finding {
+	config := d.readIni(append([]string{"etc/systemd/system.conf"}, d.dropIns("systemd/system.conf.d", ".conf")...)...)["Manager"]
+	device := cmp.Or(config["WatchdogDevice"], "/dev/watchdog")
+	there := func(name string) bool { return d.exists(strings.TrimPrefix(name, "/")) }
+	fed := d.text("proc/1/comm") == "systemd" && !unset(config["RuntimeWatchdogSec"]) && there(device)
+	f := Finding{Severity: SeverityNote, Check: "watchdog", Subject: "host"}
+	switch {
+	case own != "" && !there(own):
+		f.Severity = SeverityHazard
+		f.Text = "watchdog_device names " + own + ", which is not there"
+		f.Why = "a router that hangs is not reset, although the configuration says so"
+		f.Remedy = "ls -l /dev/watchdog*\nmodprobe softdog    # where the mainboard has none"
+	case own != "" && fed && firstWatchdog(own) == firstWatchdog(device):
+		f.Severity = SeverityHazard
+		f.Text = "watchdog_device and RuntimeWatchdogSec of systemd are about the same device (" + own + ")"
+		f.Why = "only one of them can open it, and the other feeds nothing"
+		f.Remedy = "watchdog_device /dev/watchdog1    # a second one, or RuntimeWatchdogSec=off in /etc/systemd/system.conf"
+	case own != "" || fed:
+		return nil
+	case !there("/dev/watchdog") && !there("/dev/watchdog0"):
+		f.Text = "this host has no /dev/watchdog"
+		f.Why = "when the kernel hangs nobody resets the router; the peer serves, and nobody stands by for it"
+		f.Remedy = "modprobe iTCO_wdt || modprobe sp5100_tco || modprobe ipmi_watchdog || modprobe softdog"
+	case d.text("proc/1/comm") == "systemd":
+		f.Text = "nobody feeds the hardware watchdog: RuntimeWatchdogSec of systemd is off, and so is watchdog_device"
+		f.Why = "when systemd itself hangs, as on a dead disk, nobody restarts the service and nobody resets the router"
+		f.Remedy = "mkdir -p /etc/systemd/system.conf.d\n" +
+			"printf '[Manager]\\nRuntimeWatchdogSec=20s\\n' > /etc/systemd/system.conf.d/90-watchdog.conf\n" +
+			"systemctl daemon-reexec"
+	default:
+		return nil
+	}
+	return []Finding{f}
+}
+
+// firstWatchdog gives the two names of the first device as one.
+func firstWatchdog(name string) string {
+	if name == "/dev/watchdog0" {
+		return "/dev/watchdog"
+	}
+	return name
 }
 
 // unset says that a time of systemd's is none.

@@ -510,6 +510,17 @@ func moreSeeds() []seed {
 			h.set("proc/812/oom_score_adj", "0")
 		}, "note supervisor", "systemctl enable --now standfast"},
 		{"no watchdog", func(h *sickbed) { delete(h.files, "dev/watchdog") }, "note watchdog", "modprobe"},
+		{"watchdog that is not there", config("vrrp_instance", "global_defs {\n    watchdog_device /dev/watchdog7\n}\nvrrp_instance"), "hazard watchdog", "ls -l"},
+		{"watchdog with two owners", func(h *sickbed) {
+			h.set("dev/watchdog0", "")
+			config("vrrp_instance", "global_defs {\n    watchdog_device /dev/watchdog0\n}\nvrrp_instance")(h)
+		}, "hazard watchdog", "watchdog_device /dev/watchdog1"},
+		{"VLANs of one port", func(h *sickbed) {
+			delete(h.identities, "p4p1")
+			delete(h.identities, "p3p1")
+			h.link("sys/class/net/p4p1/lower_eno1", "../eno1")
+			h.link("sys/class/net/p3p1/lower_eno1", "../eno1")
+		}, "hazard card", "interface p5p1"},
 		{"old kernel", set("proc/sys/kernel/osrelease", "3.10.0-1160.el7.x86_64"), "note kernel", "uname"},
 		{"older kernel", set("proc/sys/kernel/osrelease", "2.6.32-754.el6.x86_64"), "hazard kernel", "uname"},
 		{"mute drivers", func(h *sickbed) {
