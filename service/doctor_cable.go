@@ -18,7 +18,7 @@ type cableTester struct {
 	test   func(ctx context.Context, index int) (ethtool.CableReport, error)
 }
 
-// TestCable measures the cable of a port and writes what was found on each pair.
+// TestCable measures the cable of a port, says so first, and writes what was found on each pair.
 // It refuses a port that has a link, or that the service running in the runtime
 // directory uses: the test takes the link down, and while it runs no partner can
 // come back. A port that does not exist is fs.ErrNotExist; ethtool.IsUnsupported
@@ -35,6 +35,9 @@ func (t cableTester) run(ctx context.Context, w io.Writer, name string) error {
 	index, err := t.admit(ctx, name)
 	if err != nil {
 		return fmt.Errorf("the cable of %s is not tested: %w", name, err)
+	}
+	if _, err := fmt.Fprintf(w, "measuring the cable of %s; its link stays down for one to six seconds\n", name); err != nil {
+		return err
 	}
 	report, err := t.test(ctx, index)
 	switch {

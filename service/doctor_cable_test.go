@@ -57,7 +57,7 @@ func TestTestCable(t *testing.T) {
 		err := c.run(t.Context(), &b, test.port)
 		switch {
 		case test.refusal == "":
-			if want := test.port + " pair A: ok\n" + test.port + " pair B: open at 12.5 m\n"; err != nil || b.String() != want || tested != h.state(test.port).Index {
+			if want := "measuring the cable of " + test.port + "; its link stays down for one to six seconds\n" + test.port + " pair A: ok\n" + test.port + " pair B: open at 12.5 m\n"; err != nil || b.String() != want || tested != h.state(test.port).Index {
 				t.Errorf("%s: %v, tested %d, %q", test.name, err, tested, b.String())
 			}
 		case err == nil || !strings.Contains(err.Error(), test.refusal) || test.is != nil && !errors.Is(err, test.is):

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"time"
 
@@ -110,7 +109,6 @@ const cablePatience = 15 * time.Second
 func testCable(c *cobra.Command, o service.DoctorOptions, port string) error {
 	ctx, cancel := context.WithTimeout(c.Context(), cablePatience)
 	defer cancel()
-	fmt.Fprintf(c.ErrOrStderr(), "measuring the cable of %s, whose link stays down for one to six seconds\n", port)
 	return service.TestCable(ctx, c.OutOrStdout(), o.RuntimeDir, port)
 }
 

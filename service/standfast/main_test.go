@@ -63,7 +63,7 @@ func TestCommands(t *testing.T) {
 		{"drivers", []string{"doctor", "--drivers"}, 0, []string{"DRIVER", "igb", "mlx5_core", "LINK-STATE"}, nil},
 		{"drivers as JSON", []string{"doctor", "--drivers", "--json"}, 0, []string{`"driver": "igb"`, `"remote-fault"`}, nil},
 		{"cable of nobody", []string{"doctor", "--cable-test", "no-such-port", "--runtime-dir", nowhere}, 1, nil,
-			[]string{"measuring the cable of no-such-port", "is not tested: no such port"}},
+			[]string{"the cable of no-such-port is not tested: no such port"}},
 		{"cable and drivers", []string{"doctor", "--drivers", "--cable-test", "x"}, 2, nil, []string{"drivers", "cable-test", "standfast doctor --help"}},
 		{"doctor of what", []string{"doctor", "me"}, 2, nil, []string{"standfast doctor --help"}},
 		{"helper that ends by itself", []string{"helper", "scripts", "--runtime-dir", t.TempDir(), "--linger", "1ms"}, 0, nil, nil},
