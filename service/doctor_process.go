@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"standfast/hw/process"
 )
 
 // Capabilities of a process, by number.
@@ -33,8 +35,17 @@ func (d *doctor) lookProcess(p *patient) []Finding {
 	if !there {
 		return nil
 	}
-	findings := d.lookMemory(dir)
+	findings := d.lookMemory(dir, p.status.Node.Body.Locked)
 	findings = append(findings, d.lookScheduling(p, dir)...)
+	findings = append(findings, p.lookLateness()...)
+	if p.status.Node.Body.Watchdog == watchdogStarved {
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "watchdog", Subject: "standfast",
+			Text:   "the service has stopped to feed watchdog_device",
+			Why:    "something in it does not move, and the host will be reset",
+			Remedy: "standfast why\njournalctl -u standfast -n 50    # hand over while there is time",
+		})
+	}
 	if environment := d.text(path.Join(dir, "environ")); environment != "" && !has(environment, "NOTIFY_SOCKET") {
 		// Whatever else a unit gives is missing too, and would be said in vain.
 		findings = slices.DeleteFunc(findings, func(f Finding) bool { return f.Severity == SeverityNote })
@@ -123,7 +134,8 @@ func (d *doctor) limit(dir, name string) string {
 }
 
 // lookMemory wants the service to be where no disk can take it away.
-func (d *doctor) lookMemory(dir string) []Finding {
+// locked is what the service says of itself.
+func (d *doctor) lookMemory(dir, locked string) []Finding {
 	status := d.processStatus(dir)
 	if status["VmLck"] == "" {
 		return nil // may not be read
@@ -144,10 +156,32 @@ func (d *doctor) lookMemory(dir string) []Finding {
 		f.Text = "the memory of the service is not locked"
 	case swapped > 0:
 		f.Text = fmt.Sprintf("%d kB of the service are swapped out", swapped)
+	case locked == process.LockedText.String():
+		f.Text = "of the memory of the service only the program text is locked"
 	default:
 		return nil
 	}
 	return []Finding{f}
+}
+
+// lookLateness wants adverts to leave in time: a peer misses those that are late
+// as it misses those that are lost.
+func (p *patient) lookLateness() []Finding {
+	const enough = 1000 // adverts, for one in a thousand to mean anything
+	late := p.status.Node.Lateness
+	milliseconds := func(ms float64) time.Duration {
+		return time.Duration(ms * float64(time.Millisecond)).Round(time.Millisecond)
+	}
+	if late.Adverts < enough || milliseconds(late.P999) <= p.fastest()/4 {
+		return nil
+	}
+	return []Finding{{
+		Severity: SeverityHazard, Check: "late", Subject: "standfast",
+		Text: fmt.Sprintf("one advert in a thousand leaves more than %v late, the latest %v; the shortest interval is %v",
+			milliseconds(late.P999), milliseconds(late.Max), p.fastest()),
+		Why:    "a peer that waits for three of them has little left to wait, and takes over from a router that is well",
+		Remedy: "standfast status    # real time? locked? then: top -H, and who takes the processor",
+	}}
 }
 
 // swaps says that the host has swap space.

@@ -497,6 +497,11 @@ func moreSeeds() []seed {
 			h.set("etc/systemd/system/multi-user.target.wants/sshd.service", "")
 		}, "hazard boot", "systemctl enable standfast"},
 		{"swapped out", set("proc/812/status", "VmLck:\t 100 kB\nVmSwap:\t 12 kB\nCapEff:\t0\n"), "hazard memlock", "LimitMEMLOCK"},
+		{"only text locked", func(h *sickbed) { h.status.Node.Body.Locked = "text" }, "hazard memlock", "LimitMEMLOCK"},
+		{"late adverts", func(h *sickbed) {
+			h.status.Node.Lateness = LatenessDocument{Adverts: 5000, P999: 400, Max: 900}
+		}, "hazard late", "standfast status"},
+		{"watchdog about to bite", func(h *sickbed) { h.status.Node.Body.Watchdog = "not fed" }, "hazard watchdog", "journalctl"},
 		{"no real time", func(h *sickbed) { h.schedule("812", 0); h.schedule("813", 0) }, "note realtime", "LimitRTPRIO=99"},
 		{"no real time for fast adverts", func(h *sickbed) {
 			h.schedule("812", 0)
