@@ -179,10 +179,23 @@ func (l Lateness) String() string {
 	return fmt.Sprintf("%.2f/%.2f/%.2f ms", ms(l.P50), ms(l.P99), ms(l.Max))
 }
 
-// MeasureLateness measures adverts of one sender, in order, that are sent in the given interval. The beat is not known from
-// outside; it is taken for the earliest that fits every advert of an unbroken row. Where an advert comes before its time, as
-// in answer to another router's, or so late that the beat begins anew, another row begins.
-func MeasureLateness(adverts []Advert, interval time.Duration) Lateness {
+// MeasureLateness measures adverts that are sent in the given interval: those of one sender, in order, or of several terms, each
+// by itself. The beat is not known from outside; it is taken for the earliest that fits every advert of an unbroken row. Where
+// an advert comes before its time, as in answer to another router's, or so late that the beat begins anew, another row begins.
+func MeasureLateness(interval time.Duration, terms ...[]Advert) Lateness {
+	var late []time.Duration
+	for _, term := range terms {
+		late = append(late, measureTerm(term, interval)...)
+	}
+	slices.Sort(late)
+	if len(late) == 0 {
+		return Lateness{}
+	}
+	rank := func(share int) time.Duration { return late[max(0, (len(late)*share+99)/100-1)] }
+	return Lateness{Adverts: len(late), P50: rank(50), P99: rank(99), Max: late[len(late)-1]}
+}
+
+func measureTerm(adverts []Advert, interval time.Duration) []time.Duration {
 	late := make([]time.Duration, len(adverts))
 	for begin, end := 0, 0; begin < len(adverts); begin = end {
 		for end = begin + 1; end < len(adverts) && inBeat(adverts[end].At.Sub(adverts[end-1].At), interval); {
@@ -193,12 +206,7 @@ func MeasureLateness(adverts []Advert, interval time.Duration) Lateness {
 			late[begin] = max(late[begin], adverts[begin].At.Sub(adverts[begin-1].At)-interval)
 		}
 	}
-	slices.Sort(late)
-	rank := func(share int) time.Duration { return late[max(0, (len(late)*share+99)/100-1)] }
-	if len(late) == 0 {
-		return Lateness{}
-	}
-	return Lateness{Adverts: len(late), P50: rank(50), P99: rank(99), Max: late[len(late)-1]}
+	return late
 }
 
 // inBeat tells whether the time between two adverts is one interval, more or less. What comes earlier by a tenth was no beat, or

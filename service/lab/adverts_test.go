@@ -30,7 +30,7 @@ func TestMeasureLateness(t *testing.T) {
 			for _, at := range tt.at {
 				adverts = append(adverts, Advert{At: start.Add(time.Duration(at) * ms)})
 			}
-			if diff := cmp.Diff(tt.want, MeasureLateness(adverts, 100*ms)); diff != "" {
+			if diff := cmp.Diff(tt.want, MeasureLateness(100*ms, adverts)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -40,8 +40,23 @@ func TestMeasureLateness(t *testing.T) {
 		many[i].At = start.Add(time.Duration(i) * 100 * ms)
 	}
 	many[50].At, many[60].At, many[70].At = many[50].At.Add(ms), many[60].At.Add(2*ms), many[70].At.Add(3*ms)
-	if diff := cmp.Diff(Lateness{200, 0, ms, 3 * ms}, MeasureLateness(many, 100*ms)); diff != "" {
+	if diff := cmp.Diff(Lateness{200, 0, ms, 3 * ms}, MeasureLateness(100*ms, many)); diff != "" {
 		t.Errorf("p99 of 200 (-want +got):\n%s", diff)
+	}
+}
+
+// TestMeasureTerms wants the time between two terms of a MASTER not to be taken for a late advert.
+func TestMeasureTerms(t *testing.T) {
+	start := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	term := func(at ...int) (adverts []Advert) {
+		for _, ms := range at {
+			adverts = append(adverts, Advert{At: start.Add(time.Duration(ms) * time.Millisecond)})
+		}
+		return adverts
+	}
+	want := Lateness{5, 0, 2 * time.Millisecond, 2 * time.Millisecond}
+	if diff := cmp.Diff(want, MeasureLateness(100*time.Millisecond, term(0, 100, 202), nil, term(9000, 9100))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

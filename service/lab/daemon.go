@@ -60,6 +60,9 @@ func (d Daemon) install(dir string, config []byte) (string, error) {
 		}
 	}
 	text := strings.ReplaceAll(string(config), scriptFolder, dir+"/")
+	if !d.Keepalived && !strings.Contains(text, "storage_watch") {
+		text = strings.Replace(text, "global_defs {\n", "global_defs {\n    storage_watch off\n", 1) // this host's disks are none of ours
+	}
 	text = strings.Replace(text, "    advert_int", strings.Join(append(d.Extra, "    advert_int"), "\n"), 1)
 	file := filepath.Join(dir, "router.conf")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -16,7 +16,10 @@ import (
 // Status is the part of `standfast status --json` that the laboratory reads.
 type Status struct {
 	Node struct {
-		Storage struct{ State string }
+		Storage struct {
+			State, Culprit string
+			Resigned       bool
+		}
 		Lost    map[string]uint64
 	}
 	Instances []struct {

@@ -84,7 +84,7 @@ func killedHelpers(s *stage) error {
 		return err
 	}
 	s.undisturbed()
-	s.onTime(s.A)
+	s.onTime()
 	s.healthy()
 	return s.scriptsRun()
 }

@@ -72,7 +72,7 @@ func frozenOutlets(s *stage) error {
 		}
 	}
 	s.undisturbed()
-	s.onTime(s.A)
+	s.onTime()
 	return s.thaw()
 }
 

@@ -18,6 +18,9 @@ import (
 type setting struct {
 	fast     bool // adverts ten times a second, in version 3; else every second, in version 2
 	watchdog time.Duration
+	alone    bool   // nothing runs on B
+	diskA    bool   // a disk that can be made sick is under A
+	diskB    bool   // and under B
 	noisy    bool   // each reload has much to complain of
 	defect   string // what the daemon of A was given that no product has; empty: nothing
 }
@@ -42,6 +45,7 @@ type stage struct {
 
 	supervisors map[*lab.Member]*lab.Supervisor
 	held        []io.Closer // to the end of the stage
+	disks       []*hwtest.Disk
 
 	mu         sync.Mutex
 	complaints []string
@@ -65,6 +69,14 @@ func (s *stage) build(p programs) error {
 			m.Config = noisy(m.Config)
 		}
 	}
+	for m, sick := range map[*lab.Member]bool{s.A: s.diskA, s.B: s.diskB} {
+		if !sick {
+			continue
+		}
+		if err := s.addDisk(m); err != nil {
+			return err
+		}
+	}
 	var err error
 	if s.adverts, err = s.Adverts(); err != nil {
 		return err
@@ -72,7 +84,7 @@ func (s *stage) build(p programs) error {
 	if s.observer, err = s.Observe(0); err != nil {
 		return err
 	}
-	for _, m := range s.Members() {
+	for _, m := range s.running() {
 		program, unit := p.product, lab.Unit{Watchdog: s.watchdog, Pipe: m == s.B}
 		if s.defect != "" && m == s.A {
 			unit.Environment = []string{defectVariable + "=" + s.defect}
@@ -87,8 +99,19 @@ func (s *stage) build(p programs) error {
 	return s.Settle(s.observer, lab.SideA)
 }
 
+// running are the routers on which a daemon is.
+func (s *stage) running() []*lab.Member {
+	if s.alone {
+		return []*lab.Member{s.A}
+	}
+	return s.Members()
+}
+
 // close ends everything, whatever state it is in.
 func (s *stage) close() error {
+	for _, d := range s.disks {
+		d.Heal() // lest something hangs on it that is to end; the laboratory removes it
+	}
 	for _, one := range s.supervisors {
 		if one != nil {
 			one.Stop()

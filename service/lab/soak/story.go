@@ -28,6 +28,9 @@ const (
 // stories returns all of them, in the order in which they are told.
 func stories() []story {
 	calm, quick := setting{watchdog: watchdogUsual}, setting{watchdog: watchdogUsual, fast: true}
+	sick, sicker, alone := quick, quick, quick
+	sick.diskA, sicker.diskA, sicker.diskB = true, true, true
+	alone.diskA, alone.alone = true, true
 	broken := func(how string) setting { return setting{watchdog: watchdogSoon, defect: how} }
 	const once = "bitten once and started again; no address answered by two for longer than an advert interval"
 	return []story{
@@ -42,6 +45,15 @@ func stories() []story {
 		{"deadlock", "the loop deadlocks: " + once, broken("deadlock"), defective},
 		{"spin", "the loop spins: " + once, broken("spin"), defective},
 		{"mute", "adverts do not leave: " + once, broken("mute"), defective},
+		{"disk-hung", "the MASTER's disk hangs, its disk helper is killed: it resigns within 10 s, once, at most one task hangs", sick, resigned(hangs())},
+		{"disk-error", "every request fails: the same", sick, resigned(fails())},
+		{"disk-worn", "every write fails: the same", sick, resigned(wears())},
+		{"disk-readonly", "the file system is remounted read-only: the same", sick, resigned(readOnly())},
+		{"disk-full", "the file system is full: no fault, nobody moves", sick, harmless(fillsUp())},
+		{"disk-slow", "every request takes 2.5 s: slow, nobody moves", sick, harmless(slows())},
+		{"disk-alone", "the disk of a MASTER without a peer hangs: it keeps serving, and says so", alone, kept(hangs())},
+		{"disk-both", "both disks hang: one router keeps serving, no going to and fro", sicker, shared(hangs())},
+		{"disk-restart", "the service is stopped and started while its disk hangs", sick, restarted},
 		{"actors", "the kernel never answers those who change addresses: " + once, broken("actors"), defective},
 	}
 }
@@ -53,7 +65,7 @@ func calmly(s *stage) error {
 		return err
 	}
 	s.undisturbed()
-	s.onTime(s.A)
+	s.onTime()
 	s.healthy()
 	return nil
 }
