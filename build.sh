@@ -15,7 +15,7 @@ usage() {
 	  test             format, vet, layout and every test; race detector included
 	  demo [flag...]   two routers in throw-away namespaces tell the four stories of the crossover cable
 	  bench [flag...]  how long a takeover takes, over many runs; bench body: lateness on a busy machine, memory, idle time
-	  soak [flag...]   what a router must survive, for minutes: -for 10m, -jobs 2, or the stories named behind the flags; -h lists all
+	  soak [flag...]   what a router must survive, for minutes: -for 10m, -jobs 3, or the stories named behind the flags; -h lists all
 	  mutate [NAME...] would the tests notice? small changes of vrrp, vrrp/verdict and vrrp/node, and the deliberate defects
 	  sim [flag...]    simulated worlds on all cores: -for 10m, -seeds N, -seed S, -story FILE; -h lists all
 	  fuzz [flag...]   every fuzz target, or those named behind the flags, one after the other: -for 10m, -keep; -h lists all

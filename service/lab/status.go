@@ -20,7 +20,7 @@ type Status struct {
 			State, Culprit string
 			Resigned       bool
 		}
-		Lost    map[string]uint64
+		Lost map[string]uint64
 	}
 	Instances []struct {
 		Name    string

@@ -39,7 +39,7 @@ func fails() disease   { return disease{(*hwtest.Disk).Fail, storageFailed, resi
 func wears() disease   { return disease{(*hwtest.Disk).FailWrites, storageFailed, resignBound} }
 func fillsUp() disease { return disease{(*hwtest.Disk).Fill, storageHealthy, 0} }
 func readOnly() disease {
-	return disease{func(d *hwtest.Disk) error { return d.Remount(true) }, storageFailed, resignBound}
+	return disease{func(d *hwtest.Disk) error { return d.Remount(true) }, storageHealthy, 0}
 }
 func slows() disease {
 	return disease{func(d *hwtest.Disk) error { return d.Slow(2500 * time.Millisecond) }, storageSlow, 30 * time.Second}

@@ -3,7 +3,7 @@
 // addresses, what goes onto the cable and when, and what a supervisor that plays PID 1 hears. It exits with 0 only if every story
 // ended as promised.
 //
-//	soak [-for 10m] [-jobs 2] [STORY…]
+//	soak [-for 10m] [-jobs 1] [STORY…]
 package main
 
 import (
@@ -70,7 +70,7 @@ func parse(args []string) (plan, error) {
 	}
 	flags.StringVar(&p.standfast, "standfast", "bin/standfast", "the `program` to judge")
 	flags.DurationVar(&p.trouble, "for", 10*time.Minute, "how `long` the trouble of a story lasts, where it has no length of its own")
-	flags.IntVar(&p.jobs, "jobs", 2, "how `many` stories are told at a time")
+	flags.IntVar(&p.jobs, "jobs", 1, "how `many` stories are told at a time; with more than one the lateness of adverts is shown, and not judged")
 	if err := flags.Parse(args); err != nil {
 		return p, err
 	}
@@ -104,7 +104,7 @@ func (p plan) tell(run programs) ([]row, error) {
 		workers.Go(func() {
 			for i := range next {
 				y := p.stories[i]
-				r, err := y.tell(run, p.trouble)
+				r, err := y.tell(run, p.trouble, p.jobs > 1)
 				telling.Lock()
 				rows[i] = r
 				if err != nil {

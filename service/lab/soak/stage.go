@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -12,17 +13,21 @@ import (
 
 	"standfast/hw/hwtest"
 	"standfast/service/lab"
+
+	"golang.org/x/sys/unix"
 )
 
 // A setting is how the pair of a story is set up.
 type setting struct {
 	fast     bool // adverts ten times a second, in version 3; else every second, in version 2
 	watchdog time.Duration
-	alone    bool   // nothing runs on B
-	diskA    bool   // a disk that can be made sick is under A
-	diskB    bool   // and under B
-	noisy    bool   // each reload has much to complain of
-	defect   string // what the daemon of A was given that no product has; empty: nothing
+	ordinary bool          // no daemon is real time
+	alone    bool          // nothing runs on B
+	diskA    bool          // a disk that can be made sick is under A
+	diskB    bool          // and under B
+	noisy    bool          // each reload has much to complain of
+	notice   time.Duration // after which the daemon notices its defect, if its loop goes round
+	defect   string        // what the daemon of A was given that no product has; empty: nothing
 }
 
 // interval is the time between adverts.
@@ -40,6 +45,7 @@ type stage struct {
 	observer *hwtest.Observer
 	adverts  *lab.Adverts
 	control  *control
+	shared   bool          // other stories are told at the same time
 	trouble  time.Duration // how long the story's trouble lasts
 	began    time.Time     // when it began
 
@@ -64,6 +70,9 @@ func (s *stage) build(p programs) error {
 	for _, m := range s.Members() {
 		if s.fast {
 			m.Config = bytes.Replace(m.Config, []byte("    advert_int 1\n"), []byte("    advert_int 0.1\n    version 3\n"), 1)
+		}
+		if s.ordinary {
+			m.Config = bytes.Replace(m.Config, []byte("global_defs {\n"), []byte("global_defs {\n    vrrp_rt_priority 0\n"), 1)
 		}
 		if s.noisy {
 			m.Config = noisy(m.Config)
@@ -168,14 +177,18 @@ func (s *stage) journal() string {
 	return b.String()
 }
 
-// A control measures how late the machine is for whoever wants to run: what is late on it is not always the product.
+// A control measures how late the machine is for whoever wants to run, with a thread that sleeps and wakes as a daemon does and
+// is as urgent, where that is permitted: what is late on a busy machine is not always the product.
 type control struct {
 	quit, done chan struct{}
 	mu         sync.Mutex
 	late       []time.Duration
 }
 
-const controlEvery = 10 * time.Millisecond
+const (
+	controlEvery    = 10 * time.Millisecond
+	controlPriority = 10 // the daemon's
+)
 
 func newControl() *control {
 	c := &control{quit: make(chan struct{}), done: make(chan struct{})}
@@ -185,17 +198,21 @@ func newControl() *control {
 
 func (c *control) run() {
 	defer close(c.done)
-	tick := time.NewTimer(controlEvery)
-	for due := time.Now().Add(controlEvery); ; due = time.Now().Add(controlEvery) {
-		tick.Reset(time.Until(due))
+	runtime.LockOSThread() // and never unlocked: the thread ends, and its priority with it
+	// Where it is refused the thread is as urgent as others.
+	unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: controlPriority}, 0)
+	for {
 		select {
 		case <-c.quit:
 			return
-		case now := <-tick.C:
-			c.mu.Lock()
-			c.late = append(c.late, max(0, now.Sub(due)))
-			c.mu.Unlock()
+		default:
 		}
+		due := time.Now().Add(controlEvery)
+		sleep := unix.NsecToTimespec(controlEvery.Nanoseconds())
+		unix.Nanosleep(&sleep, nil) // cut short by a signal it is not late
+		c.mu.Lock()
+		c.late = append(c.late, max(0, time.Since(due)))
+		c.mu.Unlock()
 	}
 }
 

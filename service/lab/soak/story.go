@@ -32,6 +32,10 @@ func stories() []story {
 	sick.diskA, sicker.diskA, sicker.diskB = true, true, true
 	alone.diskA, alone.alone = true, true
 	broken := func(how string) setting { return setting{watchdog: watchdogSoon, defect: how} }
+	spinning := broken("spin")
+	spinning.ordinary = true // or it would keep a processor from everybody
+	mute, stuck := broken("mute"), broken("actors")
+	mute.notice, stuck.notice = 4*time.Second, 10*time.Second
 	const once = "bitten once and started again; no address answered by two for longer than an advert interval"
 	return []story{
 		{"calm", "nothing happens, for hours: adverts on time, no watchdog kill", quick, calmly},
@@ -43,18 +47,18 @@ func stories() []story {
 		{"kill-service", "the service is killed: started again, one router answers", calm, killedService},
 		{"kill-helpers", "each helper is killed: there again, no transition, scripts run", quick, killedHelpers},
 		{"deadlock", "the loop deadlocks: " + once, broken("deadlock"), defective},
-		{"spin", "the loop spins: " + once, broken("spin"), defective},
-		{"mute", "adverts do not leave: " + once, broken("mute"), defective},
+		{"spin", "the loop spins: " + once, spinning, defective},
+		{"mute", "adverts do not leave: " + once, mute, defective},
 		{"disk-hung", "the MASTER's disk hangs, its disk helper is killed: it resigns within 10 s, once, at most one task hangs", sick, resigned(hangs())},
 		{"disk-error", "every request fails: the same", sick, resigned(fails())},
-		{"disk-worn", "every write fails: the same", sick, resigned(wears())},
-		{"disk-readonly", "the file system is remounted read-only: the same", sick, resigned(readOnly())},
+		{"disk-worn", "every write fails, and the file system makes itself read-only: the same", sick, resigned(wears())},
+		{"disk-readonly", "an administrator remounts the file system read-only: no fault, nobody moves", sick, harmless(readOnly())},
 		{"disk-full", "the file system is full: no fault, nobody moves", sick, harmless(fillsUp())},
 		{"disk-slow", "every request takes 2.5 s: slow, nobody moves", sick, harmless(slows())},
 		{"disk-alone", "the disk of a MASTER without a peer hangs: it keeps serving, and says so", alone, kept(hangs())},
 		{"disk-both", "both disks hang: one router keeps serving, no going to and fro", sicker, shared(hangs())},
 		{"disk-restart", "the service is stopped and started while its disk hangs", sick, restarted},
-		{"actors", "the kernel never answers those who change addresses: " + once, broken("actors"), defective},
+		{"actors", "the kernel never answers those who change addresses: " + once, stuck, defective},
 	}
 }
 
@@ -83,6 +87,7 @@ type row struct {
 	remarks     []string
 	complaints  []string
 	busy        string // why the machine could not be judged on
+	err         error  // why it could not be told to its end
 	journal     string // where something is complained of
 }
 
@@ -93,6 +98,8 @@ func (r *row) remark(format string, args ...any) {
 // verdict is the last column.
 func (r row) verdict() string {
 	switch {
+	case r.err != nil:
+		return "NOT TOLD TO ITS END: " + r.err.Error()
 	case len(r.complaints) > 0:
 		return "NOT AS PROMISED: " + strings.Join(r.complaints, "; ")
 	case r.busy != "":
@@ -107,25 +114,27 @@ type programs struct {
 	defective func() (string, error) // builds it when it is needed
 }
 
-// tell tells a story on a pair of its own.
-func (y story) tell(p programs, trouble time.Duration) (row, error) {
+// tell tells a story on a pair of its own; shared says that others are told at the same time.
+func (y story) tell(p programs, trouble time.Duration, shared bool) (row, error) {
 	l, err := hwtest.Open()
 	if err != nil {
-		return row{}, err
+		return row{story: y, err: err}, err
 	}
 	pair, err := lab.NewPair(l, lab.Options{})
 	if err != nil {
-		return row{}, errors.Join(err, l.Close())
+		return row{story: y, err: err}, errors.Join(err, l.Close())
 	}
-	s := &stage{Pair: pair, setting: y.setting, trouble: trouble, control: newControl(),
+	s := &stage{Pair: pair, setting: y.setting, trouble: trouble, shared: shared, control: newControl(),
 		supervisors: map[*lab.Member]*lab.Supervisor{}, outcome: row{story: y}}
 	err = s.build(p)
 	if err == nil {
 		s.begin()
 		err = y.play(s)
 	}
-	s.outcome.lasted = time.Since(s.began)
-	s.outcome.complaints = s.complaints
+	if !s.began.IsZero() {
+		s.outcome.lasted = time.Since(s.began)
+	}
+	s.outcome.complaints, s.outcome.err = s.complaints, err
 	if len(s.complaints) > 0 || err != nil {
 		s.outcome.journal = s.journal()
 	}
