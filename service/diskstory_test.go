@@ -90,6 +90,21 @@ func watchDisk(t *testing.T, dir string, v disk.Volume) (s *storage, state func(
 	return s, func() node.Storage { return s.report.Load().State }, stop
 }
 
+// programOn writes a script on the disk that is not in memory when it is run.
+func programOn(t *testing.T, d *hwtest.Disk, text string) string {
+	t.Helper()
+	name := filepath.Join(d.Outside(), "script")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Sync(), unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 // hangingTasks are the threads of a process that wait for the kernel and cannot be interrupted.
 func hangingTasks(pid int) (n int) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
@@ -181,4 +196,44 @@ func TestDiskThatHangs(t *testing.T) {
 		v := s.report.Load().Volumes[0]
 		return v.Trouble == "" && v.Reads.Count > 0
 	})
+}
+
+// A script on a disk that hangs could not be run, and holds up no other: the helper goes on to speak, and to run what it can.
+func TestScriptOnADiskThatHangs(t *testing.T) {
+	bad, _ := diskLab(t)
+	dir := launched(t)
+	heard, leave := attend(t, dir)
+	defer leave()
+	soonIs(t, "the script helper answers", func() bool { return helperAnswers(dir, HelperScripts, helperAnswer) == nil })
+	helper := peerOf(dir, HelperScripts)
+	c := startClient(t, dir)
+	out := filepath.Join(dir, "ran")
+	name := programOn(t, bad, "#!/bin/sh\n: > "+out+"\n")
+	if err := bad.Hang(); err != nil {
+		t.Fatal(err)
+	}
+	c.Post("VI_0", []string{name})
+	soonIs(t, "it hangs", func() bool { n, err := bad.Held(); return err == nil && n > 0 })
+	c.Post("VI_0", []string{"/bin/true"})
+	got := c.wait(t, 2)
+	if got[0].Result != scriptNotRun || !strings.Contains(got[0].Detail, "it could not be started within 10s") {
+		t.Errorf("the script on the disk: %v", got[0])
+	}
+	if got[1].Result != scriptNotRun || !strings.Contains(got[1].Detail, name+", still hangs in the kernel") {
+		t.Errorf("the one behind it: %v", got[1])
+	}
+	if peerOf(dir, HelperScripts) != helper || c.end.Report().word() != "there" {
+		t.Errorf("the helper is another, or silent; the launcher said %q", heard.notes)
+	}
+	if err := bad.Heal(); err != nil {
+		t.Fatal(err)
+	}
+	soonIs(t, "its queue goes on", func() bool {
+		n := len(c.told())
+		c.Post("VI_0", []string{"/bin/true"})
+		return c.wait(t, n+1)[n].Result == scriptSucceeded
+	})
+	if exists(out)() {
+		t.Error("what was started too late has run")
+	}
 }

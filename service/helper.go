@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -110,11 +111,15 @@ func prefixed(h Helper, log func(string)) func(string) {
 const (
 	helperGrowth = 20
 	helperHeap   = 32 << 20
+	// helperThreads is how many threads run Go code at once. One that waits for a program to be started counts as running, and
+	// one at most does: the other goes on, on a machine with one processor as well.
+	helperThreads = 2
 )
 
 // beHelper gives up what the process has inherited from the service, and makes it small. What fails is worth a line and
 // nothing more; locked memory needs no word, since it does not survive exec.
 func beHelper(h Helper) (failed []error) {
+	runtime.GOMAXPROCS(helperThreads)
 	debug.SetMemoryLimit(helperHeap)
 	if h == HelperDisk {
 		debug.SetGCPercent(helperGrowth)
@@ -167,12 +172,19 @@ const collectEvery = time.Minute
 // keepHouse collects from time to time, until ctx ends.
 func (f *forks) keepHouse(ctx context.Context) {
 	for ctx.Err() == nil {
-		if f.starting.TryLock() {
-			debug.FreeOSMemory()
-			f.starting.Unlock()
-		}
+		f.collect()
 		pause(ctx, collectEvery)
 	}
+}
+
+// collect says whether it could.
+func (f *forks) collect() bool {
+	if !f.starting.TryLock() {
+		return false
+	}
+	defer f.starting.Unlock()
+	debug.FreeOSMemory()
+	return true
 }
 
 // helperListener is a helper's socket under its name in the runtime directory.

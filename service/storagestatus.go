@@ -160,6 +160,9 @@ func (d StorageDocument) problems() (all []string) {
 		all = append(all, "storage_fence cannot reset this host: "+d.Fence.Trouble)
 	}
 	for _, v := range d.Volumes {
+		if v.Trouble != "" && v.State == "unknown" {
+			all = append(all, fmt.Sprintf("storage under %s is not known: %s", strings.Join(v.Paths, " and "), v.Trouble))
+		}
 		for _, text := range v.Degraded {
 			all = append(all, fmt.Sprintf("storage under %s: %s", strings.Join(v.Paths, " and "), text))
 		}
