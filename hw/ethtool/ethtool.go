@@ -31,6 +31,9 @@ var (
 	// no change of its carrier until it is back. An old kernel (no extended acknowledgements, before 4.12) does not
 	// distinguish it from ErrGone; there it counts only while rtnetlink still lists the port.
 	ErrDetached = errors.New("the driver has lost the device")
+	// ErrAsleep says that the device is suspended to save power, which kernels before 5.15 answer like a lost one. Drivers that
+	// do so (igb, igc) do it to ports without a cable, when the host lets them.
+	ErrAsleep = errors.New("the device is suspended to save power")
 	// ErrGone says that there is no interface of that index or name.
 	ErrGone = errors.New("there is no such port")
 )
@@ -117,11 +120,28 @@ func (c *Client) ask(q question) ([]byte, error) {
 		return nil, err
 	}
 	body, err := c.family.ask(q)
-	if err != nil && !answered(err) {
+	switch {
+	case err == nil:
+		return body, nil
+	case !answered(err):
 		// An answer may still be under way on the connection, and would be taken for that of the next question.
 		c.drop()
+	case silentlyAbsent(err):
+		err = c.absent(q.index, err)
 	}
-	return body, err
+	return nil, err
+}
+
+// absent says of an answer that a device is not present whether it is lost or only asleep. That the interface exists was seen a moment
+// ago.
+func (c *Client) absent(index int, err error) error {
+	if !errors.Is(err, unix.ENODEV) || errors.Is(err, ErrGone) {
+		return err
+	}
+	if name, failed := c.host.name(index); failed == nil && c.host.asleep(name) {
+		return fmt.Errorf("%w (%w)", ErrAsleep, err)
+	}
+	return fmt.Errorf("%w (%w)", ErrDetached, err)
 }
 
 // question is a request about one port.

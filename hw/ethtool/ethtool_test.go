@@ -55,6 +55,20 @@ func TestErrorsAreKeptApart(t *testing.T) {
 	}
 }
 
+// TestAsleep: before Linux 5.15 a device that saves power is answered for like one that is lost.
+func TestAsleep(t *testing.T) {
+	k := refusing(unix.ENODEV, "", 0)
+	sleeping := ioctls{sleeps: true, fill: func(uint32, []byte) error { return unix.ENODEV }}
+	for name, client := range map[string]*Client{"netlink": on(k, sleeping), "ioctl": {old: true, host: sleeping}} {
+		if _, err := client.Link(7); !errors.Is(err, ErrAsleep) || IsDetached(err) || errors.Is(err, ErrGone) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := client.Module(7); !errors.Is(err, ErrAsleep) || IsDetached(err) || errors.Is(err, ErrModuleSilent) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestConnection: a refusal costs nothing, and a question without an answer costs the connection, on which the answer may still be
 // under way and would be taken for that of the next question.
 func TestConnection(t *testing.T) {

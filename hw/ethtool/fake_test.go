@@ -199,6 +199,7 @@ type ioctls struct {
 	fill      func(command uint32, b []byte) error // SIOCETHTOOL
 	registers map[uint16]uint16                    // of the PHY; nil: there is none
 	missing   error                                // what a register that is not there gives
+	sleeps    bool
 }
 
 func (f ioctls) name(index int) (string, error) {
@@ -207,6 +208,8 @@ func (f ioctls) name(index int) (string, error) {
 	}
 	return "p1", nil
 }
+
+func (f ioctls) asleep(name string) bool { return f.sleeps && name == "p1" }
 
 func (f ioctls) ethtool(name string, b []byte) error {
 	if name != "p1" || f.fill == nil {

@@ -17,10 +17,10 @@ import (
 func seeds(f *testing.F, kinds ...string) {
 	f.Helper()
 	for _, kind := range kinds {
-		for _, prefix := range []string{"", "constructed-"} {
+		for _, prefix := range []string{"", "constructed-", "machine-"} {
 			text, err := os.ReadFile(filepath.Join("testdata", prefix+kind+".txt"))
 			if err != nil {
-				continue // not every decoder has both
+				continue // not every decoder has all
 			}
 			for _, b := range bytesOf(f, string(text)) {
 				f.Add(b)

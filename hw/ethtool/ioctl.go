@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"slices"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +19,8 @@ type host interface {
 	name(index int) (string, error)
 	// ethtool is SIOCETHTOOL, whose structures begin with their command.
 	ethtool(name string, b []byte) error
+	// asleep says that the device of the interface is suspended to save power.
+	asleep(name string) bool
 	// mii is SIOCGMIIPHY or SIOCGMIIREG.
 	mii(name string, request uint, m *miiData) error
 	Close() error
@@ -81,6 +86,14 @@ func (s *socket) mii(name string, request uint, m *miiData) error {
 	return err
 }
 
+func (s *socket) asleep(name string) bool {
+	if name == "" || strings.ContainsAny(name, "./") {
+		return false
+	}
+	status, err := os.ReadFile("/sys/class/net/" + name + "/device/power/runtime_status")
+	return err == nil && slices.Contains([]string{"suspended", "suspending", "resuming"}, strings.TrimSpace(string(status)))
+}
+
 func (s *socket) ioctl(request uint, r unsafe.Pointer) error {
 	if s.fd < 0 {
 		return fs.ErrClosed
@@ -113,7 +126,7 @@ func (c *Client) Driver(index int) (Driver, error) {
 	defer c.mu.Unlock()
 	b, err := c.filled(index, unix.ETHTOOL_GDRVINFO, sizeofDrvinfo)
 	if err != nil {
-		return Driver{}, fmt.Errorf("driver of port %d: %w", index, absent(err))
+		return Driver{}, fmt.Errorf("driver of port %d: %w", index, c.absent(index, err))
 	}
 	return decodeDriver(b), nil
 }
@@ -133,14 +146,6 @@ func commanded(command uint32, size int) []byte {
 	b := make([]byte, size)
 	binary.NativeEndian.PutUint32(b, command)
 	return b
-}
-
-// absent marks the answer for an interface whose device is not present. That it exists was seen a moment ago.
-func absent(err error) error {
-	if errors.Is(err, unix.ENODEV) && !errors.Is(err, ErrGone) {
-		return fmt.Errorf("%w (%w)", ErrDetached, err)
-	}
-	return err
 }
 
 // sizeofDrvinfo is that of struct ethtool_drvinfo.

@@ -12,7 +12,12 @@ import (
 	"standfast/hw/hwtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(hwtest.Main(m.Run)) }
+func TestMain(m *testing.M) {
+	if os.Getpid() == 1 {
+		guest()
+	}
+	os.Exit(hwtest.Main(m.Run))
+}
 
 func ok(t testing.TB, err error) {
 	t.Helper()

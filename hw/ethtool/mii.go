@@ -18,8 +18,9 @@ const (
 type MII struct {
 	// PHY is its address on the management bus.
 	PHY uint8
-	// Partner is register 5, what the partner announced last. A PHY may keep it when the partner is gone: the standard calls
-	// it valid only once negotiation has completed. It is a picture of the past, not proof of a partner with power.
+	// Partner is register 5, what the partner announced last. It is a picture of the past, not proof of a partner with power: the
+	// standard calls it valid only once negotiation has completed, and PHYs keep it when the cable is pulled (recorded with e1000
+	// and 8139cp).
 	Partner Maybe[uint16]
 	// PageReceived says that a page of the partner arrived since this register was last read, by anybody. Read twice, a second
 	// apart, while the link is down: true the second time is proof of a partner that negotiates now, and so has power. False is
@@ -27,7 +28,7 @@ type MII struct {
 	PageReceived Maybe[bool]
 	// PartnerNegotiates says that the partner was found able to negotiate. It may be of the past like Partner.
 	PartnerNegotiates Maybe[bool]
-	// Role is who gives the clock of a 1000BASE-T link. RoleUnknown while the link is down.
+	// Role is who gives the clock of a 1000BASE-T link, or gave it.
 	Role Role
 }
 

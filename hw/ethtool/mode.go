@@ -129,9 +129,9 @@ type Mode struct {
 	Autoneg Maybe[bool]
 	// Supported and Announced are what this port has and what it tells its partner.
 	Supported, Announced Modes
-	// Partner is what the partner announces. Empty means nothing: most drivers do not say, or only while the link is up. While
-	// it is down, anything here is proof of a partner with power only if the driver reads it from the PHY at that moment;
-	// e1000e, for one, repeats what it saw when the link last changed.
+	// Partner is what the partner announces. Empty means nothing: most drivers do not say, or only while the link is up. While it
+	// is down, anything here may be of the past (8139cp and e1000e repeat what they saw when the link was up; phylib and tg3
+	// leave it empty), so it is no proof of a partner with power. [MII] can give one.
 	Partner Modes
 	// Role and RoleWish: none of the common server cards tells them (phylib PHYs do).
 	Role     Role

@@ -121,7 +121,7 @@ func (c *Client) silent(index int, err error) error {
 	if errors.Is(err, ErrGone) || !slices.ContainsFunc(silences, func(e unix.Errno) bool { return errors.Is(err, e) }) {
 		return err
 	}
-	if _, link := c.link(index); IsDetached(link) || errors.Is(link, ErrGone) {
+	if _, link := c.link(index); IsDetached(link) || errors.Is(link, ErrAsleep) || errors.Is(link, ErrGone) {
 		return link
 	}
 	// The errno must not be taken for a word about the port.

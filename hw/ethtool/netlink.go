@@ -136,20 +136,21 @@ func answered(err error) bool {
 	return errors.As(err, &op) && op.Sequence != 0
 }
 
-// classified tells the three meanings of ENODEV apart. The kernel's search for the port blames the attribute that names it; the
-// look whether the device is present blames nothing; and a driver that answers ENODEV of its own accord (many do for the
-// mode of a port that is administratively down, having no PHY then) comes with a message of the caller.
+// classified marks the kernel's answer that there is no such port: its search blames the attribute that names it.
 func classified(err error) error {
 	var op *netlink.OpError
-	switch {
-	case !errors.Is(err, unix.ENODEV) || !errors.As(err, &op):
-		return err
-	case op.Offset != 0:
-		return fmt.Errorf("%w (%w)", ErrGone, err)
-	case op.Message != "":
-		return err
+	if errors.As(err, &op) && op.Offset != 0 {
+		return gone(err)
 	}
-	return fmt.Errorf("%w (%w)", ErrDetached, err)
+	return err
+}
+
+// silentlyAbsent says that the kernel looked whether the device is present, and it was not. To that it adds nothing, whereas a driver that
+// answers ENODEV of its own accord (many do for the mode of a port that is administratively down, having no PHY then) comes with a
+// message of its caller.
+func silentlyAbsent(err error) bool {
+	var op *netlink.OpError
+	return errors.Is(err, unix.ENODEV) && errors.As(err, &op) && op.Offset == 0 && op.Message == ""
 }
 
 // attributes yields the attributes of a message or a nest: type without flags, and value. It ends at the first that does not fit

@@ -14,7 +14,7 @@ import (
 func (c *Client) oldLink(index int) (Link, error) {
 	b, err := c.filled(index, unix.ETHTOOL_GLINK, valueSize)
 	if err != nil {
-		return Link{}, absent(err)
+		return Link{}, c.absent(index, err)
 	}
 	return decodeOldLink(b), nil
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,6 +38,7 @@ var decoders = map[string]func(b []byte) any{
 	"settings": func(b []byte) any { return decodeSettings(b) },
 	"command":  func(b []byte) any { return decodeCommand(b) },
 	"driver":   func(b []byte) any { return decodeDriver(b) },
+	"mii":      func(b []byte) any { return decodeRegisters(b) },
 	"refusal":  func(b []byte) any { return decodeRefusal(b) },
 }
 
@@ -46,14 +48,14 @@ func TestRecordings(t *testing.T) {
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
 		t.Skip("the recordings are of a little-endian machine")
 	}
-	for kind, decode := range decoders {
-		files, err := filepath.Glob("testdata/*" + kind + ".txt")
+	for want, decode := range decoders {
+		files, err := filepath.Glob("testdata/*" + want + ".txt")
 		ok(t, err)
 		if len(files) == 0 {
-			t.Errorf("there is no recording for the decoder of %s", kind)
+			t.Errorf("there is no recording for the decoder of %s", want)
 		}
 		for _, name := range files {
-			if base := strings.TrimPrefix(filepath.Base(name), "constructed-"); base != kind+".txt" {
+			if _, kind := source(name); kind != want {
 				continue
 			}
 			recorded, err := os.ReadFile(name)
@@ -71,6 +73,24 @@ func TestRecordings(t *testing.T) {
 			}
 		}
 	}
+}
+
+// source splits the name of a file: whence its recordings are ("", "machine" or "constructed"), and for which decoder.
+func source(name string) (from, kind string) {
+	from, kind, found := strings.Cut(strings.TrimSuffix(filepath.Base(name), ".txt"), "-")
+	if !found {
+		return "", from
+	}
+	return from, kind
+}
+
+// decodeRegisters reads three registers of a PHY.
+func decodeRegisters(b []byte) any {
+	var r [3]Maybe[uint16]
+	for i := range r {
+		r[i] = number[uint16](b[2*i:][:2])
+	}
+	return decodeMII(r[0], r[1], r[2])
 }
 
 // decodeBlock is a recording with what its bytes mean.
@@ -162,20 +182,38 @@ func describeField(v reflect.Value) string {
 	return fmt.Sprint(v)
 }
 
-// recordings are the blocks of each file.
-type recordings map[string][]string
+// recordings are what goes into each file.
+type recordings map[string][]recording
+
+// recording is what was done and what came of it.
+type recording struct {
+	what string
+	b    []byte
+}
 
 func (r recordings) add(file, what string, b []byte) {
-	var text strings.Builder
-	for line := range strings.Lines(what) {
-		fmt.Fprintf(&text, "# %s\n", strings.TrimSpace(line))
+	// What does not depend on the state of a port is recorded once.
+	constant := slices.Contains([]string{"driver", "info", "power"}, file)
+	if constant && slices.ContainsFunc(r[file], func(other recording) bool { return bytes.Equal(other.b, b) }) {
+		return
 	}
-	for len(b) > 0 {
-		n := min(60, len(b))
-		fmt.Fprintf(&text, "%x\n", b[:n])
-		b = b[n:]
+	r[file] = append(r[file], recording{what, b})
+}
+
+// text is the content of a file, which TestRecordings -update completes.
+func (r recordings) text(file string) string {
+	var blocks []string
+	for _, block := range r[file] {
+		var text strings.Builder
+		for line := range strings.Lines(block.what) {
+			fmt.Fprintf(&text, "# %s\n", strings.TrimSpace(line))
+		}
+		for line := range slices.Chunk(block.b, 60) {
+			fmt.Fprintf(&text, "%x\n", line)
+		}
+		blocks = append(blocks, text.String())
 	}
-	r[file] = append(r[file], text.String())
+	return strings.Join(blocks, "\n")
 }
 
 func (r recordings) constructed(kind, what string, b []byte) {
@@ -198,7 +236,7 @@ func TestRecord(t *testing.T) {
 		r.port("a tap with carrier", l.index)
 		cut := l.cable.Cut()
 		r.port("a tap without carrier (TUNSETCARRIER 0)", l.index)
-		down := adminDown("p1")
+		down := setUp("p1", false)
 		r.port("a tap that is administratively down", l.index)
 		r.port("lo", 1)
 		veth := rtnetlink.LinkAdd(&rtnetlink.Veth{LinkAttrs: rtnetlink.LinkAttrs{Name: "v0"}, PeerName: "v1"})
@@ -222,13 +260,13 @@ func TestRecord(t *testing.T) {
 		}
 	}
 	construct(r.recordings)
-	for file, blocks := range r.recordings {
-		ok(t, os.WriteFile(filepath.Join("testdata", file+".txt"), []byte(strings.Join(blocks, "\n")), 0o644))
+	for file := range r.recordings {
+		ok(t, os.WriteFile(filepath.Join("testdata", file+".txt"), []byte(r.text(file)), 0o644))
 	}
 }
 
-// adminDown is what ip link set down does, in the network namespace of the caller.
-func adminDown(name string) error {
+// setUp is what ip link set up and down do, in the network namespace of the caller.
+func setUp(name string, up bool) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -241,7 +279,11 @@ func adminDown(name string) error {
 	if err := unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, r); err != nil {
 		return err
 	}
-	r.SetUint16(r.Uint16() &^ unix.IFF_UP)
+	flags := r.Uint16() &^ unix.IFF_UP
+	if up {
+		flags |= unix.IFF_UP
+	}
+	r.SetUint16(flags)
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, r)
 }
 
@@ -263,12 +305,20 @@ func (r recorder) port(what string, index int) {
 		{"power", question{command: unix.ETHTOOL_MSG_MODULE_GET, reply: unix.ETHTOOL_MSG_MODULE_GET_REPLY}},
 	} {
 		q.question.index = index
-		if b, err := r.client.family.ask(q.question); err == nil {
+		b, err := r.client.family.ask(q.question)
+		if errors.Is(err, unix.EINVAL) {
+			q.question.flags = 0
+			b, err = r.client.family.ask(q.question)
+		}
+		if err == nil {
 			r.add(q.kind, fmt.Sprintf("The reply about %s.\n%s", what, r.from), b)
 		}
 	}
 	h := &recordingHost{host: r.client.host}
 	old := &Client{old: true, host: h}
+	if _, err := old.MII(index); err == nil {
+		r.add("mii", fmt.Sprintf("Registers 5, 6 and 10 by SIOCGMIIREG of %s.\n%s", what, r.from), h.registers)
+	}
 	for kind, ask := range map[string]func() error{
 		"oldlink":  func() error { _, err := old.Link(index); return err },
 		"settings": func() error { _, err := old.settings(index); return err },
@@ -276,15 +326,29 @@ func (r recorder) port(what string, index int) {
 		"driver":   func() error { _, err := old.Driver(index); return err },
 	} {
 		if err := ask(); err == nil {
+			if kind == "settings" { // whose buffer is as large as it can be
+				h.last = h.last[:settingsSize+3*4*int(h.last[settingsWords])]
+			}
 			r.add(kind, fmt.Sprintf("What SIOCETHTOOL fills in for %s.\n%s", what, r.from), h.last)
 		}
 	}
 }
 
-// recordingHost keeps what the last ioctl filled in.
+// recordingHost keeps what the last ioctl filled in, and all registers.
 type recordingHost struct {
 	host
-	last []byte
+	last, registers []byte
+}
+
+func (h *recordingHost) mii(name string, request uint, m *miiData) error {
+	err := h.host.mii(name, request, m)
+	if request == unix.SIOCGMIIREG {
+		if err != nil {
+			m.out = 0xffff
+		}
+		h.registers = binary.NativeEndian.AppendUint16(h.registers, m.out)
+	}
+	return err
 }
 
 func (h *recordingHost) ethtool(name string, b []byte) error {
