@@ -56,7 +56,8 @@ const (
 	leastOps  = 10
 )
 
-// heldLeast is how old an operation has to be before an idle device shows that it waits for something else.
+// heldLeast is how old an operation has to be before an idle device shows that it waits for something else: a short one may be over,
+// and not told yet.
 const heldLeast = time.Second
 
 // isFault says that an error number is the disk's fault, or that of a file system that gives up on it.

@@ -68,9 +68,9 @@ type attempts struct {
 	good    time.Duration
 	done    bool // one has succeeded, the last at good
 	recent  [recentOps]time.Duration
-	counted int  // those that ever were in recent
-	busy    bool // while the last was running, the device was seen at work for it
-	idle    bool // or was seen to have nothing to do
+	counted int // those that ever were in recent
+	busy    int // how often, while the last was running for long, the device was seen at work
+	idle    int // or was seen to have nothing to do
 	all     Histogram
 }
 
@@ -96,7 +96,7 @@ func (r *Record) Add(s Sample) {
 		return
 	}
 	if s.Seq != a.last.Seq {
-		a.busy, a.idle = false, false
+		a.busy, a.idle = 0, 0
 	}
 	a.last, a.tried = s, true
 	if s.Ended != 0 {
@@ -125,8 +125,9 @@ func (a *attempts) end(s Sample) {
 // running says that an operation has begun and not ended.
 func (a *attempts) running() bool { return a.tried && a.last.Ended == 0 }
 
-// held says that what is or was running waited for something else than the device.
-func (a *attempts) held() bool { return a.idle && !a.busy }
+// held says that what is or was running waited for something else than the device. (A file system that is frozen still writes back
+// what was dirty before, now and then.)
+func (a *attempts) held() bool { return a.idle > a.busy }
 
 // Observe takes the signals of a moment. It is to be called once a second or oftener; a stretch during which it was not proves nothing.
 func (r *Record) Observe(now time.Duration, s Signals) {
@@ -134,10 +135,13 @@ func (r *Record) Observe(now time.Duration, s Signals) {
 		r.leaves[i].move(now, s.Leaves[i])
 	}
 	for op := range r.ops {
-		if a := &r.ops[op]; a.running() {
-			working := s.working(Op(op))
-			a.busy = a.busy || working
-			a.idle = a.idle || !working && now-a.last.Began >= heldLeast // a short one may be over, and not told yet
+		a := &r.ops[op]
+		switch {
+		case !a.running(), now-a.last.Began < heldLeast:
+		case s.working(Op(op)):
+			a.busy++
+		default:
+			a.idle++
 		}
 	}
 	r.pardon(s.Mount)
@@ -342,7 +346,7 @@ func (r *Record) slowness(now time.Duration) string {
 		}
 		age, slow := now-a.last.Began, a.tenth()
 		switch {
-		case a.running() && age >= r.limits.Late && r.seen.working(op):
+		case a.running() && age >= r.limits.Late && r.seen.working(op) && !a.held():
 			return fmt.Sprintf("a %s has not been answered for %s", op, seconds(age))
 		case !r.known(now): // what was measured is past
 		case slow >= limit:

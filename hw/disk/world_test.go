@@ -285,7 +285,11 @@ func TestNoFault(t *testing.T) {
 }
 
 func TestFreezeIsNoLatency(t *testing.T) {
-	w := world{volume: plain, ask: from(20*time.Second, hangs(OpWrite)), above: func(now time.Duration) bool { return now > 20*time.Second },
+	w := world{signals: func(now time.Duration, s *Signals) {
+		if now == 27*time.Second { // what was dirty before is written back
+			s.Leaves[0].InFlight[OpWrite] = 1
+		}
+	}, volume: plain, ask: from(20*time.Second, hangs(OpWrite)), above: func(now time.Duration) bool { return now > 20*time.Second },
 		again: func(_ Op, now time.Duration) bool { return now > 40*time.Second && now < 41*time.Second }}
 	changes, r := w.run(45 * time.Second)
 	wantGrades(t, changes, " healthy")
