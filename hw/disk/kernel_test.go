@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// Disks wait for most of their time; the command line, parsed later, may say otherwise.
-	if err := flag.Set("test.parallel", "16"); err != nil {
+	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
 	os.Exit(hwtest.Main(m.Run))
@@ -118,7 +118,7 @@ func admitTo(t *testing.T, o hwtest.DiskOptions, p *patient, limits Limits) *pat
 		<-gone
 		p.sensor.Close()
 	})
-	p.await(Healthy, 5*time.Second)
+	p.await(Healthy, 20*time.Second)
 	return p
 }
 
@@ -179,12 +179,22 @@ func (p *patient) await(want Grade, within time.Duration) (time.Duration, string
 	}
 }
 
-// stays looks for a while and wants the grade to stay.
-func (p *patient) stays(want Grade, period time.Duration) {
+// fails looks for a while and wants the disk to stay failed.
+func (p *patient) fails(period time.Duration) {
 	p.t.Helper()
 	for began := since(); since()-began < period; time.Sleep(100 * time.Millisecond) {
-		if got, why := p.look(); got != want {
-			p.t.Fatalf("not %v but %v: %s", want, got, why)
+		if got, why := p.look(); got != Failed {
+			p.t.Fatalf("not failed but %v: %s", got, why)
+		}
+	}
+}
+
+// spared looks for a while and wants the disk never to be called failed. A machine under load may make it slow, and that is true then.
+func (p *patient) spared(period time.Duration) {
+	p.t.Helper()
+	for began := since(); since()-began < period; time.Sleep(100 * time.Millisecond) {
+		if got, why := p.look(); got != Healthy && got != Slow {
+			p.t.Fatalf("%v: %s", got, why)
 		}
 	}
 }
@@ -223,7 +233,7 @@ func TestRealDiskHangs(t *testing.T) {
 	if took < 5*time.Second-100*time.Millisecond || !strings.Contains(why, "has not been answered for") || !strings.Contains(why, "in flight on "+p.Name()) {
 		t.Errorf("failed after %v: %s", took, why)
 	}
-	p.stays(Failed, 2*time.Second)
+	p.fails(2 * time.Second)
 	check(t, p.Heal())
 	took, _ = p.await(Healthy, 20*time.Second)
 	t.Logf("healthy %v after it came back", took)
@@ -257,7 +267,7 @@ func TestRealDiskFails(t *testing.T) {
 			check(t, p.Fail())
 			took, why := p.await(Failed, 3*time.Second)
 			t.Logf("failed after %v: %s", took, why)
-			p.stays(Failed, 3*time.Second)
+			p.fails(3 * time.Second)
 		})
 	}
 }
@@ -282,7 +292,7 @@ func TestRealReadOnly(t *testing.T) {
 	if !strings.Contains(why, "ext4 has made itself read-only after errors") {
 		t.Error(why)
 	}
-	p.stays(Failed, 4*time.Second)
+	p.fails(4 * time.Second)
 }
 
 // TestRealShutdown shuts a file system down, as a driver does whose device has gone.
@@ -313,7 +323,7 @@ func TestRealDiskIsFull(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(p.Outside(), "more"), make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
 				t.Fatalf("it is not full: %v", err)
 			}
-			p.stays(Healthy, 4*time.Second)
+			p.spared(4 * time.Second)
 		})
 	}
 }
@@ -327,9 +337,9 @@ func TestRealAdministratorRemounts(t *testing.T) {
 		t.Errorf("the mount is %v", m)
 	}
 	p.remember("loop-read-only-by-administrator")
-	p.stays(Healthy, 4*time.Second)
+	p.spared(4 * time.Second)
 	check(t, p.Remount(false))
-	p.stays(Healthy, time.Second)
+	p.spared(time.Second)
 }
 
 // TestRealFreeze freezes the file system as a snapshot does: its writes wait, and the disk is well.
@@ -338,9 +348,9 @@ func TestRealFreeze(t *testing.T) {
 	p := admit(t, hwtest.DiskOptions{}, quick())
 	check(t, freeze(p.Outside(), true))
 	defer freeze(p.Outside(), false)
-	p.stays(Healthy, 9*time.Second)
+	p.spared(9 * time.Second)
 	check(t, freeze(p.Outside(), false))
-	p.stays(Healthy, 3*time.Second)
+	p.spared(3 * time.Second)
 	if h := p.record.Histogram(OpWrite); h.Max() > 3*time.Second {
 		t.Errorf("the freeze was counted: %v", h.Max())
 	}

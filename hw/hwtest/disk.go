@@ -280,20 +280,23 @@ func (d *Disk) Held() (int, error) {
 	return reply.Held, err
 }
 
-// Fill writes a file until the file system is full.
+// Fill gives all of the file system's space to a file, so that whoever writes gets ENOSPC.
 func (d *Disk) Fill() error {
 	f, err := os.Create(filepath.Join(d.Outside(), "ballast"))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	for chunk := make([]byte, 1<<20); len(chunk) > 0; {
-		_, err := f.Write(chunk)
+	size := int64(0)
+	for chunk := int64(1 << 30); chunk >= 512; { // the last holes too
+		err := unix.Fallocate(int(f.Fd()), 0, size, chunk)
 		switch {
+		case err == nil:
+			size += chunk
 		case errors.Is(err, unix.ENOSPC):
-			chunk = chunk[:len(chunk)/2] // the last holes too
-		case err != nil:
-			return err
+			chunk /= 2
+		case !errors.Is(err, unix.EINTR):
+			return fmt.Errorf("fill %s: %w", d.path, err)
 		}
 	}
 	return nil
