@@ -90,6 +90,7 @@ type DoctorDocument struct {
 	Config    string       `json:"config"`
 	Time      time.Time    `json:"time"`
 	Worst     Severity     `json:"worst"`
+	States    []string     `json:"states"`   // of the instances of a running service: "VI_0 MASTER (peer-dead)"
 	Findings  []Finding    `json:"findings"` // the worst first
 	Ports     []DoctorPort `json:"ports"`
 	Undecided []Undecided  `json:"undecided"`
@@ -272,13 +273,16 @@ func (p *patient) document(findings []Finding) DoctorDocument {
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(b.Severity, a.Severity) })
 	d := DoctorDocument{
 		Host: p.host, Kernel: p.kernel, Config: p.file, Time: p.at, Findings: findings,
-		Ports: []DoctorPort{}, Undecided: p.undecided(),
+		States: []string{}, Ports: []DoctorPort{}, Undecided: p.undecided(),
 	}
 	for _, one := range p.ports {
 		d.Ports = append(d.Ports, one.DoctorPort)
 	}
 	if p.status != nil {
 		d.Version = p.status.Node.Version
+		for _, i := range p.status.Instances {
+			d.States = append(d.States, i.brief())
+		}
 	}
 	for _, f := range findings {
 		d.Worst = max(d.Worst, f.Severity)

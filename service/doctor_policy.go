@@ -67,7 +67,8 @@ func (p *patient) undecidedOf(i configfs.Instance) []Undecided {
 	all := []Undecided{{
 		When: fmt.Sprintf("%s falls silent and nobody answers on %s, neither the peer nor any third party: the cable and %s failed "+
 			"together, or the peer and every witness died in the same second", cable, ports, behind(asked)),
-		Then: prior(i, down),
+		Then: "where such a switch still gives carrier, " + prior(i, down) + "; where no serving port has any, this router gives its " +
+			"addresses up until one has",
 	}, {
 		When: fmt.Sprintf("the peer still answers for the virtual addresses on %s, but no advert of it arrives", ports),
 		Then: contested(i, down),
@@ -139,11 +140,13 @@ func prior(i configfs.Instance, down time.Duration) string {
 	master := "as MASTER this router goes on serving; as BACKUP it "
 	switch i.Fault.Prior {
 	case configfs.Serve:
-		return master + "serves after " + tenths(down) + ": if the peer lives, both serve until one of the paths is back (fault_prior serve)"
+		return master + "serves after " + tenths(down) + ", and if the peer lives both serve until one of the paths is back (fault_prior serve)"
 	case configfs.Yield:
-		return master + "stays BACKUP: if the peer is dead, nobody serves until somebody comes (fault_prior yield)"
+		return master + "stays BACKUP, once it has met a MASTER since it was started: if that one is dead, nobody serves until somebody " +
+			"comes (fault_prior yield)"
 	case configfs.Incumbent:
-		return master + "serves after " + tenths(down) + " only if it was the last to serve: if the peer was, and is dead, nobody serves (fault_prior incumbent)"
+		return master + "serves after " + tenths(down) + " only if it was the last to serve, or has met no MASTER since it was started: if the peer was, and is dead, nobody serves " +
+			"(fault_prior incumbent)"
 	}
 	return ""
 }

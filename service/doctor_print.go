@@ -18,6 +18,9 @@ func (d DoctorDocument) print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s, Linux %s, %s, %s\n", cmp.Or(d.Host, "this host"), d.Time.Format("2006-01-02 15:04:05"),
 		cmp.Or(d.Kernel, "unknown"), d.service(), d.Config)
+	if len(d.States) > 0 {
+		fmt.Fprintf(&b, "%s\n", listed(d.States, ", "))
+	}
 	fmt.Fprintf(&b, "%s\n", d.summary())
 	d.printFindings(&b)
 	if err := d.printPorts(&b); err != nil {

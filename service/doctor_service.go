@@ -50,6 +50,15 @@ func (d *doctor) lookService(p *patient) []Finding {
 	return findings
 }
 
+// brief is an instance in three words.
+func (i InstanceDocument) brief() string {
+	text := i.Name + " " + i.State
+	if i.Verdict.Finding != verdict.None.String() {
+		text += " (" + i.Verdict.Finding + ")"
+	}
+	return text
+}
+
 // complaints are what keeps an instance from serving or standing by: what, and
 // why it hurts.
 func (i InstanceDocument) complaints() []Finding {
@@ -298,12 +307,14 @@ func prefixes(all []netip.Prefix) string {
 }
 
 // several joins words, and only counts what would fill the page.
-func several(words []string) string {
+func several(words []string) string { return listed(words, " ") }
+
+func listed(words []string, separator string) string {
 	const most = 6
 	if len(words) <= most {
-		return strings.Join(words, " ")
+		return strings.Join(words, separator)
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(words[:most-1], " "), len(words)-most+1)
+	return fmt.Sprintf("%s and %d more", strings.Join(words[:most-1], separator), len(words)-most+1)
 }
 
 // lookRoutes wants the gateway of a virtual route to be reachable on its port.
