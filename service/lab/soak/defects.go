@@ -110,37 +110,39 @@ func overlay(folder string) (string, error) {
 	return name, os.WriteFile(name, index, 0o644)
 }
 
-// defective trips the defect of the MASTER's daemon. The watchdog ends it, and PID 1 starts it again; meanwhile B serves where A
-// does not, and both never.
-func defective(s *stage) error {
-	s.begin()
-	if err := s.A.Daemon().Signal(syscall.SIGHUP); err != nil {
-		return err
-	}
-	one := s.supervisors[s.A]
-	bound := s.notice + s.watchdog*4/3 + 2*time.Second // it is fed three times in its interval
-	if !s.eventually(bound+patience, func() bool { return len(one.Report().Kills) > 0 }) {
-		s.complain("the watchdog does not bite")
+// bitten sends the MASTER's service a signal that stops it from doing what it should: SIGHUP, at which its defect shows, or
+// SIGSTOP. The watchdog ends it, and PID 1 starts it again; meanwhile B serves where A does not, and both never.
+func bitten(by syscall.Signal) func(*stage) error {
+	return func(s *stage) error {
+		s.begin()
+		if err := s.A.Daemon().Signal(by); err != nil {
+			return err
+		}
+		one := s.supervisors[s.A]
+		bound := s.notice + s.watchdog*4/3 + 2*time.Second // it is fed three times in its interval
+		if !s.eventually(bound+patience, func() bool { return len(one.Report().Kills) > 0 }) {
+			s.complain("the watchdog does not bite")
+			return nil
+		}
+		took := one.Report().Kills[0].Sub(s.began)
+		s.outcome.kills = 1
+		s.outcome.remark("bitten after %v", took.Round(time.Millisecond))
+		if took > bound {
+			s.complain("the watchdog bites after %v, later than %v", took, bound)
+		}
+		if !s.eventually(patience, func() bool { r := one.Report(); return r.Starts == 2 && r.Ready == 2 }) {
+			s.complain("the service is not there again")
+		}
+		if err := s.regained(s.began); err != nil {
+			return err
+		}
+		s.single()
+		s.missing(lab.MasterDown + s.interval())
+		s.outcome.transitions = s.entered()
+		s.withHelpers(s.A)
+		if r := one.Report(); len(r.Kills) != 1 || r.Err != nil {
+			s.complain("%d watchdog kills, %v", len(r.Kills), r.Err)
+		}
 		return nil
 	}
-	bitten := one.Report().Kills[0].Sub(s.began)
-	s.outcome.kills = 1
-	s.outcome.remark("bitten after %v", bitten.Round(time.Millisecond))
-	if bitten > bound {
-		s.complain("the watchdog bites after %v, later than %v", bitten, bound)
-	}
-	if !s.eventually(patience, func() bool { r := one.Report(); return r.Starts == 2 && r.Ready == 2 }) {
-		s.complain("the service is not there again")
-	}
-	if err := s.regained(s.began); err != nil {
-		return err
-	}
-	s.single()
-	s.missing(lab.MasterDown + s.interval())
-	s.outcome.transitions = s.entered()
-	s.withHelpers(s.A)
-	if r := one.Report(); len(r.Kills) != 1 || r.Err != nil {
-		s.complain("%d watchdog kills, %v", len(r.Kills), r.Err)
-	}
-	return nil
 }

@@ -52,7 +52,7 @@ func (s *stage) addDisk(m *lab.Member) error {
 		return err
 	}
 	s.disks = append(s.disks, d)
-	m.Config = bytes.Replace(m.Config, []byte("global_defs {\n"), []byte("global_defs {\n    storage_watch "+d.Path()+"\n"), 1)
+	m.Config = define(m.Config, "storage_watch "+d.Path())
 	return nil
 }
 
@@ -132,7 +132,7 @@ func resigned(d disease) func(*stage) error {
 			}
 		}
 		s.single()
-		s.missing(s.patience())
+		s.missing(s.silence())
 		s.onTime()
 		return nil
 	}
@@ -152,8 +152,8 @@ func (s *stage) taken() error {
 	return nil
 }
 
-// patience is how long a BACKUP waits for an advert at the longest, and an interval.
-func (s *stage) patience() time.Duration { return 5 * s.interval() }
+// silence is how long a BACKUP bears one at the longest, and an interval.
+func (s *stage) silence() time.Duration { return 5 * s.interval() }
 
 // healed heals every disk and waits until A, which has the higher priority, serves again.
 func (s *stage) healed() error {
@@ -223,7 +223,7 @@ func shared(d disease) func(*stage) error {
 			s.complain("%d transitions later than %v", later, settled.Sub(s.began).Round(time.Second))
 		}
 		s.single()
-		s.missing(s.patience())
+		s.missing(s.silence())
 		s.onTime()
 		s.healthy()
 		return nil
@@ -263,7 +263,7 @@ func restarted(s *stage) error {
 	s.atMostOne(stuck)
 	s.outcome.transitions = s.entered()
 	s.single()
-	s.missing(s.patience())
+	s.missing(s.silence())
 	s.onTime()
 	return nil
 }

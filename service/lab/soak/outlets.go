@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,8 +31,7 @@ const (
 
 // noisy adds what a reload complains of.
 func noisy(config []byte) []byte {
-	at := []byte("    smtp_connect_timeout 30\n")
-	return bytes.Replace(config, at, append(bytes.Repeat([]byte("    "+complaint+"\n"), complainedOf), at...), 1)
+	return define(config, strings.Repeat(complaint+"\n    ", complainedOf-1)+complaint)
 }
 
 // frozenOutlets has everybody stop to whom the daemons speak: the journal, syslog, PID 1, the script helper and the clients of

@@ -85,6 +85,7 @@ func TestStories(t *testing.T) {
 		{"pause-2s", false, 0},
 		{"pause-10s", false, 0},
 		{"kill-service", false, 0},
+		{"stopped", false, 0},
 		{"deadlock", false, 0},
 		{"spin", false, 0},
 		{"mute", false, 0},
@@ -127,25 +128,34 @@ func tellTest(t *testing.T, y story, p programs, trouble time.Duration, shared b
 	t.Skipf("in %d attempts the machine had no time for the laboratory", attempts)
 }
 
-// TestStoriesCanFail tells stories of a daemon that breaks their promise.
+// TestStoriesCanFail tells stories of daemons that break their promise.
 func TestStoriesCanFail(t *testing.T) {
 	p := underTest(t)
-	for _, test := range []struct{ story, defect, complaint string }{
-		{"outlets", "loud", "moved"},
-		{"calm", "deadlock", "watchdog kills"},
+	for _, test := range []struct{ story, defect, global, complaint string }{
+		{"outlets", "loud", "", "status not as awaited"},
+		{"calm", "deadlock", "", "watchdog kills"},
+		{"disk-error", "", "storage_yield off", "do not come to B"},
 	} {
-		t.Run(test.story+" of one that is "+test.defect, func(t *testing.T) {
+		t.Run(strings.TrimSpace("the "+test.story+" with "+test.defect+test.global), func(t *testing.T) {
 			t.Parallel()
 			y := named(t, test.story)
-			y.setting.defect, y.setting.watchdog = test.defect, watchdogSoon
+			y.setting.defect, y.setting.global = test.defect, test.global
+			if test.defect != "" {
+				y.setting.watchdog = watchdogSoon
+			}
 			play := y.play
 			y.play = func(s *stage) error {
-				trip := time.AfterFunc(time.Second, func() { s.A.Daemon().Signal(syscall.SIGHUP) }) // its end is noticed elsewhere
-				defer trip.Stop()
+				if test.defect != "" {
+					trip := time.AfterFunc(time.Second, func() { s.A.Daemon().Signal(syscall.SIGHUP) }) // its end is noticed elsewhere
+					defer trip.Stop()
+				}
 				return play(s)
 			}
 			r, err := y.tell(p, 8*time.Second, true)
-			if !strings.Contains(r.verdict(), test.complaint) && err == nil {
+			if errors.Is(err, hwtest.ErrNoDisk) {
+				t.Skip(err)
+			}
+			if !strings.Contains(r.verdict(), test.complaint) {
 				t.Errorf("no complaint of %q: %s", test.complaint, r.verdict())
 			}
 		})

@@ -21,7 +21,7 @@ import (
 type setting struct {
 	fast     bool // adverts ten times a second, in version 3; else every second, in version 2
 	watchdog time.Duration
-	ordinary bool          // no daemon is real time
+	global   string        // one more line of global_defs, of both
 	alone    bool          // nothing runs on B
 	diskA    bool          // a disk that can be made sick is under A
 	diskB    bool          // and under B
@@ -71,8 +71,8 @@ func (s *stage) build(p programs) error {
 		if s.fast {
 			m.Config = bytes.Replace(m.Config, []byte("    advert_int 1\n"), []byte("    advert_int 0.1\n    version 3\n"), 1)
 		}
-		if s.ordinary {
-			m.Config = bytes.Replace(m.Config, []byte("global_defs {\n"), []byte("global_defs {\n    vrrp_rt_priority 0\n"), 1)
+		if s.global != "" {
+			m.Config = define(m.Config, s.global)
 		}
 		if s.noisy {
 			m.Config = noisy(m.Config)
@@ -106,6 +106,12 @@ func (s *stage) build(p programs) error {
 		}
 	}
 	return s.Settle(s.observer, lab.SideA)
+}
+
+// define adds a line to the global definitions of a configuration.
+func define(config []byte, line string) []byte {
+	at := []byte("global_defs {\n")
+	return bytes.Replace(config, at, append(at, "    "+line+"\n"...), 1)
 }
 
 // running are the routers on which a daemon is.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 
 	"standfast/hw/hwtest"
@@ -33,7 +34,7 @@ func stories() []story {
 	alone.diskA, alone.alone = true, true
 	broken := func(how string) setting { return setting{watchdog: watchdogSoon, defect: how} }
 	spinning := broken("spin")
-	spinning.ordinary = true // or it would keep a processor from everybody
+	spinning.global = "vrrp_rt_priority 0" // or it would keep a processor from everybody
 	mute, stuck := broken("mute"), broken("actors")
 	mute.notice, stuck.notice = 4*time.Second, 10*time.Second
 	const once = "bitten once and started again; no address answered by two for longer than an advert interval"
@@ -46,9 +47,11 @@ func stories() []story {
 		{"pause-231s", "for 231 s, as in the field: the same", setting{}, pause(231 * time.Second)},
 		{"kill-service", "the service is killed: started again, one router answers", calm, killedService},
 		{"kill-helpers", "each helper is killed: there again, no transition, scripts run", quick, killedHelpers},
-		{"deadlock", "the loop deadlocks: " + once, broken("deadlock"), defective},
-		{"spin", "the loop spins: " + once, spinning, defective},
-		{"mute", "adverts do not leave: " + once, mute, defective},
+		{"stopped", "the service is stopped and nobody lets it go on: " + once, setting{watchdog: watchdogSoon}, bitten(syscall.SIGSTOP)},
+		{"deadlock", "the loop deadlocks: " + once, broken("deadlock"), bitten(syscall.SIGHUP)},
+		{"spin", "the loop spins: " + once, spinning, bitten(syscall.SIGHUP)},
+		{"mute", "adverts do not leave: " + once, mute, bitten(syscall.SIGHUP)},
+		{"actors", "the kernel never answers those who change addresses: " + once, stuck, bitten(syscall.SIGHUP)},
 		{"disk-hung", "the MASTER's disk hangs, its disk helper is killed: it resigns within 10 s, once, at most one task hangs", sick, resigned(hangs())},
 		{"disk-error", "every request fails: the same", sick, resigned(fails())},
 		{"disk-worn", "every write fails, and the file system makes itself read-only: the same", sick, resigned(wears())},
@@ -58,7 +61,6 @@ func stories() []story {
 		{"disk-alone", "the disk of a MASTER without a peer hangs: it keeps serving, and says so", alone, kept(hangs())},
 		{"disk-both", "both disks hang: one router keeps serving, no going to and fro", sicker, shared(hangs())},
 		{"disk-restart", "the service is stopped and started while its disk hangs", sick, restarted},
-		{"actors", "the kernel never answers those who change addresses: " + once, stuck, defective},
 	}
 }
 
