@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,11 @@ const (
 // Threads that run at once. The work is small, and the runtime's own expenses grow
 // with them; more than one, so that an answer to the control socket delays no advert.
 const mostProcessors = 4
+
+// growth is by how much of itself, in percent, the heap may grow before garbage is
+// collected; it begins at 4 MB times that. A collection takes a millisecond beside
+// the loop and delays no advert that can be measured, memory is locked for good.
+const growth = 50
 
 // machineEdge is this process's hold on the machine.
 type machineEdge interface {
@@ -108,6 +114,7 @@ const (
 // settle locks memory and takes processor time, before the service is ready. What
 // is refused is worth a line and a way out, not an end.
 func (b *body) settle(p configfs.Process) {
+	debug.SetGCPercent(growth)
 	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), mostProcessors))
 	s := Body{Watchdog: watchdogOff}
 	var err error

@@ -30,7 +30,7 @@ const (
 const advertEvery = 10 * time.Millisecond
 
 // churnEvery is how often the daemon is asked for its status while adverts are measured, so that it makes garbage.
-const churnEvery = 50 * time.Millisecond
+const churnEvery = 10 * time.Millisecond
 
 // A bodyPlan is what the flags of "bench body" ask for.
 type bodyPlan struct {
@@ -68,6 +68,8 @@ type lateness struct {
 	P999     float64 `json:"p99_9_ms"`
 	P9999    float64 `json:"p99_99_ms"`
 	Max      float64 `json:"max_ms"`
+	// Collections of garbage in the daemon meanwhile; 0 where there are none, or nobody knows.
+	Collections uint64 `json:"collections"`
 }
 
 func summarize(gaps []time.Duration) lateness {
@@ -166,7 +168,7 @@ func (b bodyPlan) measure() (bodyResult, error) {
 			err = onRouter(d, configuration(b.instances, advertEvery, realTime, d.Keepalived), func(a *alone) error {
 				gaps, err := a.listen(b.instances, b.adverts)
 				l := summarize(gaps)
-				l.Daemon, l.RealTime = d.Name, realTime
+				l.Daemon, l.RealTime, l.Collections = d.Name, realTime, a.collections
 				r.Lateness = append(r.Lateness, l)
 				return err
 			})
@@ -212,6 +214,8 @@ type alone struct {
 	daemon  lab.Daemon
 	capture *capture
 	log     lab.Log
+
+	collections uint64 // of garbage, until the last churn
 }
 
 // settlePatience is how long a daemon may take until it advertises.
@@ -300,8 +304,16 @@ func (a *alone) churn() error {
 	if a.daemon.Keepalived {
 		return nil
 	}
-	_, err := a.ask()
-	return err
+	answer, err := a.ask()
+	if err != nil {
+		return err
+	}
+	var status service.StatusDocument
+	if err := json.Unmarshal(answer, &status); err != nil {
+		return err
+	}
+	a.collections = status.Node.Body.Collections
+	return nil
 }
 
 func (a *alone) ask() (answer []byte, err error) {
@@ -330,14 +342,14 @@ func (r bodyResult) broken() []string {
 func (r bodyResult) table(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	if len(r.Lateness) > 0 {
-		fmt.Fprintln(w, "later than 10 ms after the one before, ms\tadverts\tp50\tp99\tp99.9\tp99.99\tmax\t")
+		fmt.Fprintln(w, "later than 10 ms after the one before, ms\tadverts\tp50\tp99\tp99.9\tp99.99\tmax\tcollections\t")
 	}
 	for _, l := range r.Lateness {
 		kind := "ordinary"
 		if l.RealTime {
 			kind = "real time"
 		}
-		fmt.Fprintf(w, "%s, %s\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t\n", l.Daemon, kind, l.Adverts, l.P50, l.P99, l.P999, l.P9999, l.Max)
+		fmt.Fprintf(w, "%s, %s\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%d\t\n", l.Daemon, kind, l.Adverts, l.P50, l.P99, l.P999, l.P9999, l.Max, l.Collections)
 	}
 	if err := w.Flush(); err != nil {
 		return err
