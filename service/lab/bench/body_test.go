@@ -96,13 +96,13 @@ func TestBodyConfiguration(t *testing.T) {
 }
 
 func TestSpent(t *testing.T) {
-	before, err := spent([]int{os.Getpid()})
+	before, err := spent(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(20 * time.Millisecond); time.Now().Before(deadline); {
 	}
-	after, err := spent([]int{os.Getpid()})
+	after, err := spent(os.Getpid())
 	if err != nil || after <= before {
 		t.Errorf("%v, then %v, %v", before, after, err)
 	}

@@ -25,23 +25,27 @@ func expenseOf(r *hwtest.Router, over time.Duration) (expense, error) {
 	if err != nil {
 		return expense{}, err
 	}
-	before, err := spent(pids)
-	if err != nil {
-		return expense{}, err
+	before := make([]time.Duration, len(pids))
+	for i, pid := range pids {
+		if before[i], err = spent(pid); err != nil {
+			return expense{}, err
+		}
 	}
 	begun := time.Now()
 	time.Sleep(over)
-	after, err := spent(pids)
-	if err != nil {
-		return expense{}, err
-	}
-	e := expense{Processes: len(pids), CPU: 100 * float64(after-before) / float64(time.Since(begun))}
-	for _, pid := range pids {
+	e := expense{Processes: len(pids)}
+	for i, pid := range pids {
+		after, err := spent(pid)
+		if err != nil {
+			return expense{}, err
+		}
+		cpu := 100 * float64(after-before[i]) / float64(time.Since(begun))
+		e.CPU += cpu
 		m, err := process.ReadMemory(pid)
 		if err != nil {
 			return e, err
 		}
-		progress("  process %d: %s: %.1f MB, resident %.1f MB", pid, commandLine(pid), float64(m.Proportional)/(1<<20), float64(m.Resident)/(1<<20))
+		progress("  process %d: %s: %.1f MB, resident %.1f MB, %.2f %% of a core", pid, commandLine(pid), float64(m.Proportional)/(1<<20), float64(m.Resident)/(1<<20), cpu)
 		e.Proportional += float64(m.Proportional) / (1 << 20)
 	}
 	return e, nil
@@ -52,26 +56,24 @@ func commandLine(pid int) string {
 	return strings.Join(strings.Split(strings.TrimRight(string(text), "\x00"), "\x00"), " ")
 }
 
-// spent adds up the processor time of all threads.
-func spent(pids []int) (time.Duration, error) {
+// spent adds up the processor time of all threads of a process.
+func spent(pid int) (time.Duration, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
 	var total time.Duration
-	for _, pid := range pids {
-		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, name := range threads {
+		text, err := os.ReadFile(name)
 		if err != nil {
-			return 0, err
+			continue // the thread has ended
 		}
-		for _, name := range threads {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				continue // the thread has ended
-			}
-			first, _, _ := strings.Cut(string(text), " ")
-			ns, err := strconv.ParseInt(first, 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("processor time of process %d: %w", pid, err)
-			}
-			total += time.Duration(ns)
+		first, _, _ := strings.Cut(string(text), " ")
+		ns, err := strconv.ParseInt(first, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("processor time of process %d: %w", pid, err)
 		}
+		total += time.Duration(ns)
 	}
 	return total, nil
 }
