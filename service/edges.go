@@ -84,6 +84,7 @@ type portEdge interface {
 // the kernel without end.
 type portSensor interface {
 	Identity() port.Identity
+	Beneath() string // the port that a VLAN or a macvlan lives on
 	Concerned(port.Uevent) bool
 	Read() port.Signals
 	ReadSent() port.Count

@@ -39,46 +39,6 @@ type outlook struct {
 	alarm uint64                      // moves when something happened to a port
 }
 
-// kind is a question to the kernel about one port.
-type kind uint8
-
-const (
-	askSignals kind = iota
-	askSent
-	askBus
-	askLink
-	askMode
-	askMII
-	askFirmware
-	askModule
-	numKinds
-)
-
-// String is a word for status.
-func (k kind) String() string {
-	return [numKinds]string{"signals", "counters", "bus", "link", "mode", "phy", "driver", "module"}[k]
-}
-
-// lane is a queue of questions of which one is asked at a time, because they wait for the same lock anyway: that of
-// nothing, that of the PCI bus, and that of the kernel's network configuration.
-type lane struct {
-	waiting []question
-	asking  question
-	busy    bool
-	since   time.Duration
-}
-
-type question struct {
-	of   *record
-	kind kind
-}
-
-// said is the answer to a question: what it does to the record.
-type said struct {
-	question
-	apply func(r *record)
-}
-
 // examiner reads what ports and their hardware say. Whatever may wait in the kernel is asked by a goroutine
 // that may be given up, so a driver that hangs keeps nobody waiting: that it hangs is told.
 type examiner struct {
@@ -185,10 +145,34 @@ func (e *examiner) takeOutlook(look outlook) {
 		}
 		r.used, r.sent.handed, r.heard = look.used[on], look.sent[on], look.heard[on]
 	}
+	if alarmed || e.told == nil {
+		e.stack()
+	}
 	if alarmed {
 		e.alarm()
 	}
 	e.survey()
+}
+
+// layers is how many ports may live on one another: a macvlan on a VLAN on a port.
+const layers = 3
+
+// stack finds the ports that used ones live on.
+func (e *examiner) stack() {
+	for _, r := range e.records {
+		r.carries, r.on = false, ""
+	}
+	for _, r := range e.records {
+		for range layers - 1 {
+			if r == nil || !r.used && !r.carries || r.sensor == nil || !r.state.Present {
+				break
+			}
+			r.on = r.sensor.Beneath()
+			if r = e.records[r.on]; r != nil {
+				r.carries = true
+			}
+		}
+	}
 }
 
 // open finds the hardware of a port, where /sys shows it.
@@ -282,146 +266,16 @@ func (e *examiner) every(r *record, d time.Duration, kinds ...kind) {
 	}
 }
 
-// used are the ports of the configuration in a fixed order, those that are gone included.
+// used are the ports of the configuration, and those that they live on, in a fixed order, those that are gone
+// included.
 func (e *examiner) used() []*record {
 	var all []*record
 	for _, name := range slices.Sorted(maps.Keys(e.records)) {
-		if r := e.records[name]; r.used {
+		if r := e.records[name]; r.used || r.carries {
 			all = append(all, r)
 		}
 	}
 	return all
-}
-
-// enqueue has a question asked, unless it waits already or nobody could answer it.
-func (e *examiner) enqueue(r *record, kinds ...kind) {
-	for _, k := range kinds {
-		q := question{of: r, kind: k}
-		l := &e.lanes[k.lane()]
-		if !r.answers(k) || slices.Contains(l.waiting, q) || l.busy && l.asking == q {
-			continue
-		}
-		if _, stuck := e.given[q]; !stuck {
-			l.waiting = append(l.waiting, q)
-			r.asked[k] = e.now()
-		}
-	}
-}
-
-// answers says that there is somebody to ask.
-func (r *record) answers(k kind) bool {
-	if k.lane() == driverLane {
-		return r.state.Present
-	}
-	return r.sensor != nil
-}
-
-const (
-	sysfsLane = iota
-	busLane
-	driverLane
-)
-
-func (k kind) lane() int {
-	switch k {
-	case askSignals, askSent:
-		return sysfsLane
-	case askBus:
-		return busLane
-	default:
-		return driverLane
-	}
-}
-
-// ask has the next question of each lane asked, and gives up those that are overdue.
-func (e *examiner) ask(ctx context.Context) {
-	now := e.now()
-	for i := range e.lanes {
-		l := &e.lanes[i]
-		if l.busy && now-l.since >= overdue && e.givenUp(i) < givenUpAtOnce {
-			e.given[l.asking] = l.since
-			l.busy = false
-			e.log.Debug("the kernel does not answer: " + l.asking.kind.String() + " of " + l.asking.of.state.Name)
-		}
-		if l.busy || len(l.waiting) == 0 {
-			continue
-		}
-		q := l.waiting[0]
-		l.waiting = l.waiting[1:]
-		l.asking, l.busy, l.since = q, true, now
-		put := e.question(q)
-		go func() { tell(ctx, e.replies, said{q, put()}) }()
-	}
-}
-
-// givenUp counts the questions of a lane that were never answered.
-func (e *examiner) givenUp(lane int) int {
-	n := 0
-	for q := range e.given {
-		if q.kind.lane() == lane {
-			n++
-		}
-	}
-	return n
-}
-
-// question is what a goroutine of its own does: it asks the kernel, and returns what the answer changes. It
-// reads nothing that changes meanwhile.
-func (e *examiner) question(q question) func() func(*record) {
-	at, sensor, edge := e.now(), q.of.sensor, e.edge
-	index, handed := q.of.state.Index, q.of.sent.handed
-	switch q.kind {
-	case askSignals:
-		return func() func(*record) {
-			v := sensor.Read()
-			return func(r *record) { r.takeSignals(at, v) }
-		}
-	case askSent:
-		return func() func(*record) {
-			v := sensor.ReadSent()
-			return func(r *record) { r.takeSent(at, handed, v) }
-		}
-	case askBus:
-		return func() func(*record) {
-			v := sensor.Answers()
-			return func(r *record) { r.takeBus(v) }
-		}
-	case askLink:
-		return func() func(*record) {
-			v, err := edge.Link(index)
-			return func(r *record) { r.takeLink(at, v, err) }
-		}
-	case askMode:
-		return func() func(*record) {
-			v, err := edge.Mode(index)
-			return func(r *record) { r.takeMode(at, v, err) }
-		}
-	case askMII:
-		return func() func(*record) {
-			v, err := edge.MII(index)
-			return func(r *record) { r.takeMII(at, v, err) }
-		}
-	case askFirmware:
-		return func() func(*record) {
-			v, err := edge.Driver(index)
-			return func(r *record) { r.takeDriver(v, err) }
-		}
-	default:
-		return func() func(*record) {
-			v, err := edge.Module(index)
-			return func(r *record) { r.takeModule(at, v, err) }
-		}
-	}
-}
-
-// takeReply works in an answer, in time or not.
-func (e *examiner) takeReply(a said) {
-	l := &e.lanes[a.kind.lane()]
-	if l.busy && l.asking == a.question {
-		l.busy = false
-	}
-	delete(e.given, a.question)
-	a.apply(a.of)
 }
 
 // tell publishes what is known of the ports of the configuration, if it changed.
@@ -442,18 +296,32 @@ func (e *examiner) testimony() testimony {
 	}
 	t := testimony{}
 	for _, r := range e.used() {
-		siblings := e.card(r)
-		f := finding{index: r.state.Index, facts: all[r], hardware: r.describe()}
-		f.culprit = r.culprit(f.facts, siblings, func(o *record) verdict.Facts { return all[o] })
-		for _, o := range siblings {
-			if o != r {
-				f.hardware.Siblings = append(f.hardware.Siblings, node.Port(o.state.Name))
-			}
+		if r.used {
+			t[node.Port(r.state.Name)] = e.finding(r, all, layers)
 		}
-		f.hardware.Unanswered = e.unanswered(r)
-		t[node.Port(r.state.Name)] = f
 	}
 	return t
+}
+
+// finding is what is known of a port and of the ports that it lives on, given the facts of every one.
+func (e *examiner) finding(r *record, all map[*record]verdict.Facts, deep int) finding {
+	siblings := e.card(r)
+	f := finding{index: r.state.Index, facts: all[r], hardware: r.describe()}
+	f.culprit = r.culprit(f.facts, siblings, func(o *record) verdict.Facts { return all[o] })
+	for _, o := range siblings {
+		if o != r {
+			f.hardware.Siblings = append(f.hardware.Siblings, node.Port(o.state.Name))
+		}
+	}
+	f.hardware.Unanswered = e.unanswered(r)
+	lower := e.records[r.on]
+	if lower == nil || deep == 1 || !r.state.Present || !r.state.AdminUp {
+		return f
+	}
+	under := e.finding(lower, all, deep-1)
+	f.facts |= beneath(under.facts)
+	f.culprit = cmp.Or(f.culprit, lower.blamed(under))
+	return f
 }
 
 // card are the ports of one card, in order; of a port without hardware itself alone.

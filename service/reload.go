@@ -70,6 +70,8 @@ func (s *service) takeLoaded(l loaded) {
 	s.plan = l.plan
 	s.applyChanges(before, asked)
 	s.surveyed.put(s.present())
+	s.alarm++
+	s.examine()
 	s.body.wishes.put(s.plan.process)
 	s.log.Info("Reloaded " + s.options.File)
 }

@@ -82,6 +82,8 @@ type dated[T any] struct {
 type record struct {
 	state    port.State
 	used     bool          // the configuration names it
+	carries  bool          // a port lives on it that the configuration names
+	on       string        // the port that it lives on itself
 	since    time.Duration // when the link became what it is
 	sensor   portSensor    // nil: /sys does not show the port
 	identity port.Identity
@@ -328,6 +330,30 @@ func (r *record) describe() Hardware {
 		h.Module = r.module.v
 	}
 	return h
+}
+
+// beneath are the facts of a port that hold of whatever lives on it. That nothing leaves is found of each by itself.
+func beneath(facts verdict.Facts) (all verdict.Facts) {
+	for f := range facts.All() {
+		if f != verdict.FactTransmitStalled {
+			all = all.With(f)
+		}
+	}
+	return all
+}
+
+// blamed names the port as the one by which something is wrong with what lives on it.
+func (r *record) blamed(f finding) string {
+	fact := cmp.Or(f.facts.Broken(), f.facts.First(verdict.ProvesLocal))
+	switch {
+	case r.state.Present && !r.state.AdminUp:
+		return r.state.Name + " is administratively down"
+	case f.culprit != "":
+		return r.state.Name + ": " + f.culprit
+	case fact != verdict.FactNone && fact != verdict.FactTransmitStalled:
+		return r.state.Name + ": " + fact.Text()
+	}
+	return ""
 }
 
 // togetherWithin is how far apart ports lose their link that lose it for one reason. The kernel may hold

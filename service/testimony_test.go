@@ -405,3 +405,35 @@ func TestKindsHaveWords(t *testing.T) {
 		}
 	}
 }
+
+// TestPortsThatLiveOnOthers has a macvlan on a VLAN on a port: what is wrong with the port is wrong with both, and it is named.
+func TestPortsThatLiveOnOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		h := w.host("a")
+		for _, name := range []string{"p1", "p1.5", "m1"} {
+			h.plug(&segment{}, name)
+		}
+		h.drivers.beneath["m1"], h.drivers.beneath["p1.5"] = "p1.5", "p1"
+		_, look, told := examined(t, h)
+		look("m1")
+		if got := told(); len(got) != 1 || got["m1"].facts != 0 || got["m1"].culprit != "" {
+			t.Errorf("well: %+v", got)
+		}
+		h.drivers.failing["p1"] = ethtool.ErrDetached
+		look("m1")
+		look("m1")
+		if got := told()["m1"]; !got.facts.Has(verdict.FactDetached) || got.culprit != "p1.5: p1: its driver has lost the device" {
+			t.Errorf("the lowest is lost: %+v", got)
+		}
+		delete(h.drivers.failing, "p1")
+		h.ports["p1.5"].state.AdminUp = false
+		look("m1")
+		look("m1")
+		if got := told()["m1"]; got.facts != 0 || got.culprit != "p1.5 is administratively down" {
+			t.Errorf("the middle one is switched off: %+v", got)
+		}
+		h.drivers.beneath["p1"] = "m1" // which no kernel would do
+		look("m1")
+	})
+}

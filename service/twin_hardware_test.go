@@ -29,13 +29,14 @@ type fittings struct {
 	silent  map[string]error // of a module
 	hung    map[string]chan struct{}
 	asked   map[string]int // questions, by "link p1"
+	beneath map[string]string
 	events  map[chan port.Uevent]bool
 }
 
 func newFittings() *fittings {
 	return &fittings{
 		link: map[string]ethtool.Link{}, mode: map[string]ethtool.Mode{}, module: map[string]ethtool.Module{}, mii: map[string]ethtool.MII{},
-		failing: map[string]error{}, silent: map[string]error{}, hung: map[string]chan struct{}{}, asked: map[string]int{}, events: map[chan port.Uevent]bool{},
+		failing: map[string]error{}, silent: map[string]error{}, hung: map[string]chan struct{}{}, asked: map[string]int{}, beneath: map[string]string{}, events: map[chan port.Uevent]bool{},
 	}
 }
 
@@ -133,7 +134,14 @@ type twinSensor struct {
 
 func (twinSensor) Identity() port.Identity    { return port.Identity{Driver: "twin"} }
 func (twinSensor) Concerned(port.Uevent) bool { return false }
-func (twinSensor) Answers() port.Truth        { return port.Unknown }
+
+func (s twinSensor) Beneath() string {
+	s.h.world.mu.Lock()
+	defer s.h.world.mu.Unlock()
+	return s.h.drivers.beneath[s.name]
+}
+
+func (twinSensor) Answers() port.Truth { return port.Unknown }
 
 func (s twinSensor) Read() port.Signals {
 	s.h.world.mu.Lock()

@@ -135,6 +135,19 @@ func classDirOf(root, name string, want device, addressed bool) (string, error) 
 // Identity is which piece of hardware the port was when the sensor was opened.
 func (s *Sensor) Identity() Identity { return s.identity }
 
+// Beneath is the one port that a VLAN or a macvlan lives on; empty for a port with hardware of its own, and
+// for a bridge or a bond, which are well as long as one of several is. It may change while the port lives.
+func (s *Sensor) Beneath() string {
+	if s.device != "" || exists(filepath.Join(s.dir, "bridge")) != No || exists(filepath.Join(s.dir, "bonding")) != No {
+		return ""
+	}
+	lower, _ := filepath.Glob(filepath.Join(s.dir, "lower_*")) // the pattern is well-formed
+	if len(lower) != 1 {
+		return ""
+	}
+	return strings.TrimPrefix(filepath.Base(lower[0]), "lower_")
+}
+
 // Concerned says that an event is about the port's device, or about what that is plugged into.
 func (s *Sensor) Concerned(e Uevent) bool { return s.device != "" && e.concerns(s.root, s.device) }
 

@@ -293,3 +293,24 @@ func TestSentCountsWhatLeft(t *testing.T) {
 		}
 	}
 }
+
+// TestBeneath stacks ports on each other in the running kernel.
+func TestBeneath(t *testing.T) {
+	r, _ := pair(t, 1)
+	p1 := linkOf(t, r, "p1").Attrs().Index
+	ok(t, r.Kernel().LinkAdd(&netlink.Macvlan{LinkAttrs: netlink.LinkAttrs{Name: "m1", ParentIndex: p1}, Mode: netlink.MACVLAN_MODE_BRIDGE}))
+	ok(t, r.Kernel().LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "v1"}, PeerName: "v2"}))
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "b1"}}
+	ok(t, r.Kernel().LinkAdd(bridge))
+	ok(t, r.Kernel().LinkSetMaster(linkOf(t, r, "v2"), bridge))
+	for name, want := range map[string]string{"p1": "", "m1": "p1", "v1": "", "b1": ""} {
+		state := r.port(name)
+		r.do(func() error {
+			s, err := OpenSensor(Root, state)
+			if err == nil && s.Beneath() != want {
+				err = fmt.Errorf("%s lives on %q, want %q", name, s.Beneath(), want)
+			}
+			return err
+		})
+	}
+}
