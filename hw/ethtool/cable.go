@@ -93,11 +93,7 @@ func testCable(ctx context.Context, index int, dial func() (*family, error)) (Ca
 
 // awaitCable waits for the result of a port's test.
 func awaitCable(ctx context.Context, conn *genetlink.Conn, index int) (CableReport, error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
-			return nil, err
-		}
-	} else if err := conn.SetDeadline(time.Time{}); err != nil {
+	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return nil, err
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()

@@ -69,6 +69,19 @@ func TestAsleep(t *testing.T) {
 	}
 }
 
+func TestRuntimeStatus(t *testing.T) {
+	for status, want := range map[string]bool{"suspended\n": true, "suspending\n": true, "resuming\n": true, "active\n": false, "unsupported\n": false, "": false} {
+		if asleep(status) != want {
+			t.Errorf("%q: %t", status, !want)
+		}
+	}
+	for _, name := range []string{"lo", "", "..", "no/such"} {
+		if (&socket{}).asleep(name) {
+			t.Errorf("%q sleeps", name)
+		}
+	}
+}
+
 // TestConnection: a refusal costs nothing, and a question without an answer costs the connection, on which the answer may still be
 // under way and would be taken for that of the next question.
 func TestConnection(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"unsafe"
 
@@ -91,7 +90,16 @@ func (s *socket) asleep(name string) bool {
 		return false
 	}
 	status, err := os.ReadFile("/sys/class/net/" + name + "/device/power/runtime_status")
-	return err == nil && slices.Contains([]string{"suspended", "suspending", "resuming"}, strings.TrimSpace(string(status)))
+	return err == nil && asleep(string(status))
+}
+
+// asleep reads a device's runtime_status. Those that do not suspend have none, or are "unsupported".
+func asleep(status string) bool {
+	switch strings.TrimSpace(status) {
+	case "suspended", "suspending", "resuming":
+		return true
+	}
+	return false
 }
 
 func (s *socket) ioctl(request uint, r unsafe.Pointer) error {

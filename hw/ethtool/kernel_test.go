@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -140,6 +141,27 @@ func TestGone(t *testing.T) {
 			if err := ask(); !errors.Is(err, ErrGone) || IsDetached(err) || IsUnsupported(err) {
 				t.Errorf("%s: %v", name, err)
 			}
+		}
+		return nil
+	})
+}
+
+// TestCableTestIsAbandoned waits for the result of a test that nobody began, on a connection to the real kernel.
+func TestCableTestIsAbandoned(t *testing.T) {
+	l := newLaboratory(t)
+	l.in(t, func() error {
+		f, err := dial()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.conn.Close() }()
+		if err := f.conn.JoinGroup(f.monitor); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+		defer cancel()
+		if report, err := awaitCable(ctx, f.conn, l.index); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, %v", report, err)
 		}
 		return nil
 	})

@@ -213,6 +213,9 @@ func TestQSFP(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
 				t.Errorf("%v\n%s", err, diff)
 			}
+			if len(got.Lanes) > 0 && (got.TransmitFault() != no || got.TransmitOff().Known) {
+				t.Errorf("fault %+v, off %+v: only lane 4 is off", got.TransmitFault(), got.TransmitOff())
+			}
 			if got.LightLost() != c.lost {
 				t.Errorf("light lost: %+v, want %+v", got.LightLost(), c.lost)
 			}

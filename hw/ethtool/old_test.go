@@ -49,7 +49,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%d words: %v\n%s", words, err, diff)
 		}
 	}
-	if diff := cmp.Diff([]int{10, 100}, want.Partner.Copper()); diff != "" {
+	if diff := cmp.Diff([]int{10, 100}, want.Partner.Copper()); diff != "" || want.Partner.IsEmpty() || !(Modes{}).IsEmpty() {
 		t.Error(diff)
 	}
 	// A kernel that counts in a way of its own is asked in the older way.
