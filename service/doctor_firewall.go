@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"strings"
 
 	"standfast/configfs"
 )
@@ -14,20 +15,19 @@ type firewall struct {
 	nft     nftRules
 	tables  map[uint8]iptablesRules // by family
 	unread  []string                // what is there and could not be read
-	unknown bool                    // no program here knows the rules
+	readers int                     // programs that showed their rules
 }
 
 // readFirewall asks the programs of the host for their rules.
 func (d *doctor) readFirewall() firewall {
 	f := firewall{tables: map[uint8]iptablesRules{}}
-	found := 0
 	text, err := d.tool("nft", "-j", "list", "ruleset")
 	if err == nil {
 		f.nft, err = parseNft(text)
 	}
 	switch {
 	case err == nil:
-		found++
+		f.readers++
 	case !errors.Is(err, fs.ErrNotExist):
 		f.unread = append(f.unread, "nft: "+err.Error())
 	}
@@ -35,14 +35,19 @@ func (d *doctor) readFirewall() firewall {
 		text, err := d.tool(tool)
 		switch {
 		case err == nil:
-			found++
+			f.readers++
 			f.tables[family] = parseIptables(text)
 		case !errors.Is(err, fs.ErrNotExist):
 			f.unread = append(f.unread, tool+": "+err.Error())
 		}
 	}
-	f.unknown = found == 0 && d.text("proc/net/ip_tables_names")+d.text("proc/net/ip6_tables_names") != ""
 	return f
+}
+
+// filters says that the kernel has a firewall in use, as far as that can be seen
+// without asking it.
+func (d *doctor) filters() bool {
+	return d.text("proc/net/ip_tables_names")+d.text("proc/net/ip6_tables_names") != "" || strings.Contains(d.text("proc/modules"), "nf_tables ")
 }
 
 // dropped says whether the rules certainly drop a packet, where, and what lets
@@ -118,15 +123,15 @@ func (d *doctor) lookFirewall(p *patient) []Finding {
 			Remedy: "sudo standfast doctor",
 		})
 	}
-	if f.unknown {
+	if f.readers == 0 && d.filters() {
 		findings = append(findings, Finding{
 			Severity: SeverityNote, Check: "firewall", Subject: "firewall",
-			Text:   "the kernel has rules of iptables and there is no iptables-save here that could show them",
+			Text:   "this kernel filters packets, and no program here (nft, iptables-save) could show its rules",
 			Why:    "a firewall that drops protocol 112 makes two MASTERs of a pair",
-			Remedy: "dnf install iptables || apt-get install iptables",
+			Remedy: "dnf install nftables || apt-get install nftables",
 		})
 	}
-	if len(findings) == 0 {
+	if len(findings) == 0 && f.readers > 0 {
 		return sound("firewall", "firewall", "no rule certainly drops VRRP")
 	}
 	return findings

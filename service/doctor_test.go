@@ -96,6 +96,7 @@ func healthy() *sickbed {
 			h.addPort(i+1, name)
 		}
 	}
+	h.tools["nft"] = `{"nftables": [{"metainfo": {"json_schema_version": 1}}]}`
 	h.state("p4p1").Addresses = []netip.Prefix{netip.MustParsePrefix("10.255.0.2/30"), netip.MustParsePrefix("fe80::2/64")}
 	h.status = h.standingBy()
 	return h
@@ -555,7 +556,11 @@ func moreSeeds() []seed {
 		{"runtime directory on a disk", func(h *sickbed) {
 			h.set("proc/self/mountinfo", "22 1 253:0 / / rw,relatime shared:1 - xfs /dev/mapper/rhel-root rw\n")
 		}, "note runtime", "tmpfs"},
-		{"firewall that cannot be read", func(h *sickbed) { h.set("proc/net/ip_tables_names", "filter\n") }, "note firewall", "iptables"},
+		{"firewall that nobody shows", func(h *sickbed) {
+			delete(h.tools, "nft")
+			h.set("proc/net/ip_tables_names", "filter\n")
+		}, "note firewall", "install nftables"},
+		{"firewall that is not understood", func(h *sickbed) { h.tools["nft"] = "Error: netlink: Operation not permitted" }, "note firewall", "sudo standfast doctor"},
 		{"nothing leaves", func(h *sickbed) {
 			h.tools["nft"] = `{"nftables": [{"chain": {"family": "inet", "table": "own", "name": "out", "type": "filter", "hook": "output", "prio": 0, "policy": "drop"}}]}`
 		}, "hazard firewall", "nft insert rule inet own out oifname p4p1 meta l4proto 112 accept"},
