@@ -98,16 +98,16 @@ type DoctorDocument struct {
 
 // DoctorPort is one configured port.
 type DoctorPort struct {
-	Name    string         `json:"name"`
-	Roles   []string       `json:"roles"`
-	Carrier string         `json:"carrier"`
-	Driver  string         `json:"driver"`
-	Bus     string         `json:"bus"`
-	Card    string         `json:"card"`
-	Through []string       `json:"through"`  // the ports beneath a VLAN, bridge or bond
-	Mates   []string       `json:"siblings"` // configured ports on the same card
-	Says    string         `json:"says"`     // what its driver can testify
-	Sysctls map[string]int `json:"sysctls"`  // of IPv4, as the kernel applies them
+	Name     string         `json:"name"`
+	Roles    []string       `json:"roles"`
+	Carrier  string         `json:"carrier"`
+	Driver   string         `json:"driver"`
+	Bus      string         `json:"bus"`
+	Card     string         `json:"card"`
+	Through  []string       `json:"through"`  // the ports beneath a VLAN, bridge or bond
+	Siblings []string       `json:"siblings"` // configured ports on the same card
+	Says     string         `json:"says"`     // what its driver can testify
+	Sysctls  map[string]int `json:"sysctls"`  // of IPv4, as the kernel applies them
 }
 
 // Undecided is a situation that no evidence can settle, and what follows then.
@@ -182,7 +182,7 @@ func examineApart(ctx context.Context, o DoctorOptions) (DoctorDocument, error) 
 // examination is one thing to look at.
 type examination struct {
 	name  string
-	about string // completes "not known: …"
+	about string // completes "not answered within 4 s: …"
 	see   func(p *patient) []Finding
 }
 

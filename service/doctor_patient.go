@@ -60,13 +60,15 @@ func asksDrivers() bool {
 }
 
 // runTool runs a program in the C locale, in which its words are those of its
-// manual.
+// manual. One that is late is killed, if the kernel lets it go.
 func runTool(name string, args ...string) (string, error) {
 	file, err := exec.LookPath(name)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
-	c := exec.Command(file, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), doctorPatience)
+	defer cancel()
+	c := exec.CommandContext(ctx, file, args...)
 	c.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
 	text, err := c.Output()
 	return string(text), err
@@ -100,8 +102,7 @@ func (p patientPort) heartbeat() bool { return slices.Contains(p.Roles, "heartbe
 // serving says that the port has a service to do.
 func (p patientPort) serving() bool { return slices.Contains(p.Roles, "serving") }
 
-// has says that a virtual address of the family lives on the port, or that its
-// adverts are of that family.
+// has says that a virtual address of the family lives on the port.
 func (p patientPort) has(family uint8) bool {
 	return slices.ContainsFunc(p.vips, func(v netip.Prefix) bool { return v.Addr().Is4() == (family == 4) })
 }
@@ -244,7 +245,7 @@ func (d *doctor) examinePorts(p *patient) []patientPort {
 	for i := range all {
 		for _, other := range all {
 			if other.Name != all[i].Name && other.Card != "" && other.Card == all[i].Card {
-				all[i].Mates = append(all[i].Mates, other.Name)
+				all[i].Siblings = append(all[i].Siblings, other.Name)
 			}
 		}
 	}
@@ -279,7 +280,7 @@ func (p *patient) configured() []patientPort {
 		}
 		one := byName[name]
 		if one == nil {
-			one = &patientPort{DoctorPort: DoctorPort{Name: name, Through: []string{}, Mates: []string{}}}
+			one = &patientPort{DoctorPort: DoctorPort{Name: name, Through: []string{}, Siblings: []string{}}}
 			byName[name] = one
 		}
 		if !slices.Contains(one.Roles, role) {

@@ -298,7 +298,7 @@ func (p patientPort) shares(o patientPort) string {
 			return "port (" + below + ")"
 		}
 	}
-	if slices.Contains(p.Mates, o.Name) {
+	if slices.Contains(p.Siblings, o.Name) {
 		return "card (" + p.Card + ")"
 	}
 	return ""

@@ -127,7 +127,7 @@ func (d DoctorDocument) printPorts(b *strings.Builder) error {
 	fmt.Fprint(t, "PORT\tROLES\tCARRIER\tDRIVER\tCARD\tSHARES IT WITH\n")
 	for _, p := range d.Ports {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, strings.Join(p.Roles, ","), p.Carrier,
-			cmp.Or(p.Driver, "-"), cmp.Or(p.Card, "-"), cmp.Or(strings.Join(p.Mates, " "), "-"))
+			cmp.Or(p.Driver, "-"), cmp.Or(p.Card, "-"), cmp.Or(strings.Join(p.Siblings, " "), "-"))
 	}
 	if err := t.Flush(); err != nil {
 		return err
