@@ -15,6 +15,7 @@ import (
 type Daemon struct {
 	Name       string // in tables
 	Program    string // path
+	Tool       string // what [Member.Ask] runs; empty: Program
 	Keepalived bool
 	// Extra is put into the vrrp_instance: dont_track_primary, fault_contested take.
 	Extra []string

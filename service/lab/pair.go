@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -222,10 +223,16 @@ func (m *Member) Daemon() *hwtest.Process { return m.process }
 // write. It is on a disk: it stays when the member loses power.
 func (m *Member) Dir() string { return m.dir }
 
+// MoveTo makes a folder the member's from the next start on. It has to be found by that name in the router too.
+func (m *Member) MoveTo(dir string) error {
+	m.dir = dir
+	return os.MkdirAll(dir, 0o755)
+}
+
 // Ask runs standfast's command line in the router, with the daemon's runtime directory, and returns what it printed.
 func (m *Member) Ask(args ...string) (string, error) {
 	var out Log
-	cmd := exec.Command(m.daemon.Program, append(args, "--runtime-dir", RuntimeDir)...)
+	cmd := exec.Command(cmp.Or(m.daemon.Tool, m.daemon.Program), append(args, "--runtime-dir", RuntimeDir)...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	p, err := m.Router.Start(cmd)
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 
 	"standfast/hw/hwtest"
 	"standfast/service/lab"
+
+	"golang.org/x/sys/unix"
 )
 
 // resignBound is the promise: how long after its storage fails a MASTER has resigned to a peer that lives.
@@ -54,6 +56,17 @@ func (s *stage) addDisk(m *lab.Member) error {
 	s.disks = append(s.disks, d)
 	m.Config = define(m.Config, "storage_watch "+d.Path())
 	return nil
+}
+
+// moveToDisk puts all that A needs of a disk onto its own, and returns the daemon that is there.
+func (s *stage) moveToDisk(program string) (lab.Daemon, error) {
+	text, err := os.ReadFile(program)
+	if err != nil {
+		return lab.Daemon{}, err
+	}
+	daemon := lab.Standfast(filepath.Join(s.disks[0].Outside(), "standfast"))
+	daemon.Tool = program
+	return daemon, errors.Join(os.WriteFile(daemon.Program, text, 0o755), s.A.MoveTo(filepath.Join(s.disks[0].Outside(), "router")))
 }
 
 // sick waits until every storage is known to be healthy, and makes it sick.
@@ -265,6 +278,57 @@ func restarted(s *stage) error {
 	s.single()
 	s.missing(s.silence())
 	s.onTime()
+	return nil
+}
+
+// uprooted has the disk hang from which A was started, and A told to read its configuration from there again. It resigns in
+// time, as if it could still read, and can be stopped.
+func uprooted(s *stage) error {
+	if err := s.forget(); err != nil {
+		return err
+	}
+	if err := s.sick(hangs(), s.A); err != nil {
+		return err
+	}
+	if err := s.A.Daemon().Signal(syscall.SIGHUP); err != nil {
+		return err
+	}
+	if err := s.taken(); err != nil {
+		return err
+	}
+	s.diagnosed(s.A, disease{state: storageFailed, within: time.Since(s.began) + settleAfter})
+	if err := s.watch(time.Until(s.began.Add(s.trouble))); err != nil {
+		return err
+	}
+	s.went([][]string{{"BACKUP"}, {"MASTER"}})
+	s.healthy()
+	s.single()
+	s.missing(s.silence())
+	s.onTime()
+	r := s.supervisors[s.A].Stop()
+	s.outcome.remark("stopped in %v", r.Stopped.Round(time.Millisecond))
+	if r.Stuck > 0 || r.Stopped > stopBound {
+		s.complain("a stop takes %v, %d processes do not end", r.Stopped, r.Stuck)
+	}
+	return nil
+}
+
+// forget has the kernel forget what it has read of A's configuration and scripts.
+func (s *stage) forget() error {
+	files, err := filepath.Glob(filepath.Join(s.A.Dir(), "*"))
+	if err != nil || len(files) == 0 {
+		return fmt.Errorf("A has no files in %s: %w", s.A.Dir(), errors.Join(err, os.ErrNotExist))
+	}
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(f.Sync(), unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close())
+		if err != nil {
+			return fmt.Errorf("forget %s: %w", name, err)
+		}
+	}
 	return nil
 }
 

@@ -97,6 +97,7 @@ func TestStories(t *testing.T) {
 		{"disk-slow", false, 12 * time.Second},
 		{"disk-alone", false, 15 * time.Second},
 		{"disk-both", false, 40 * time.Second},
+		{"disk-root", false, 20 * time.Second},
 		{"disk-restart", false, 25 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {

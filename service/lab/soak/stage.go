@@ -25,6 +25,7 @@ type setting struct {
 	alone    bool          // nothing runs on B
 	diskA    bool          // a disk that can be made sick is under A
 	diskB    bool          // and under B
+	rooted   bool          // A's program, configuration and scripts are on its disk
 	noisy    bool          // each reload has much to complain of
 	notice   time.Duration // after which the daemon notices its defect, if its loop goes round
 	defect   string        // what the daemon of A was given that no product has; empty: nothing
@@ -101,7 +102,13 @@ func (s *stage) build(p programs) error {
 				return err
 			}
 		}
-		if s.supervisors[m], err = m.Supervise(lab.Standfast(program), unit); err != nil {
+		daemon := lab.Standfast(program)
+		if s.rooted && m == s.A {
+			if daemon, err = s.moveToDisk(program); err != nil {
+				return err
+			}
+		}
+		if s.supervisors[m], err = m.Supervise(daemon, unit); err != nil {
 			return err
 		}
 	}

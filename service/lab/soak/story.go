@@ -31,6 +31,8 @@ func stories() []story {
 	calm, quick := setting{watchdog: watchdogUsual}, setting{watchdog: watchdogUsual, fast: true}
 	sick, sicker, alone := quick, quick, quick
 	sick.diskA, sicker.diskA, sicker.diskB = true, true, true
+	rooted := sick
+	rooted.rooted = true
 	alone.diskA, alone.alone = true, true
 	broken := func(how string) setting { return setting{watchdog: watchdogSoon, defect: how} }
 	spinning := broken("spin")
@@ -60,6 +62,7 @@ func stories() []story {
 		{"disk-slow", "every request takes 2.5 s: slow, nobody moves", sick, harmless(slows())},
 		{"disk-alone", "the disk of a MASTER without a peer hangs: it keeps serving, and says so", alone, kept(hangs())},
 		{"disk-both", "both disks hang: one router keeps serving, no going to and fro", sicker, shared(hangs())},
+		{"disk-root", "the disk hangs on which the MASTER's program, configuration and scripts are, and it is told to reload: it resigns within 10 s, and can be stopped", rooted, uprooted},
 		{"disk-restart", "the service is stopped and started while its disk hangs", sick, restarted},
 	}
 }
