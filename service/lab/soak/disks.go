@@ -317,7 +317,7 @@ func uprooted(s *stage) error {
 func (s *stage) forget() error {
 	files, err := filepath.Glob(filepath.Join(s.A.Dir(), "*"))
 	if err != nil || len(files) == 0 {
-		return fmt.Errorf("A has no files in %s: %w", s.A.Dir(), errors.Join(err, os.ErrNotExist))
+		return fmt.Errorf("no files of A in %s: %w", s.A.Dir(), errors.Join(err, os.ErrNotExist))
 	}
 	for _, name := range files {
 		f, err := os.Open(name)
