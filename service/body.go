@@ -148,7 +148,7 @@ func (b *body) schedule(s *Body, p configfs.Process) {
 		remedy = "set LimitRTTIME=infinity in its unit"
 	}
 	b.remark(s, fmt.Sprintf("adverts may leave late on a busy machine, no %v (%v): %s, or write vrrp_rt_priority 0 to do without", want, err, remedy))
-	if fallback := (process.Schedule{Nice: nice(p)}); want.RealTime() && b.edge.Schedule(fallback) == nil {
+	if fallback := (process.Schedule{Nice: b.nice(p)}); want.RealTime() && b.edge.Schedule(fallback) == nil {
 		s.Schedule = fallback
 		return
 	}
@@ -172,7 +172,7 @@ func collections() uint64 {
 func (b *body) wanted(p configfs.Process) process.Schedule {
 	switch {
 	case p.Ordinary:
-		return process.Schedule{Nice: nice(p)}
+		return process.Schedule{Nice: b.nice(p)}
 	case p.RealTime > 0:
 		return process.Schedule{Policy: process.RoundRobin, Priority: p.RealTime}
 	case b.inherited.RealTime():
@@ -181,11 +181,14 @@ func (b *body) wanted(p configfs.Process) process.Schedule {
 	return process.Schedule{Policy: process.RoundRobin, Priority: defaultRealTime}
 }
 
-// nice is the value for a process that is not real time. Somebody who says that it
-// is to be ordinary, and no more, gets just that.
-func nice(p configfs.Process) int {
-	if p.NiceSaid || p.Ordinary {
+// nice is the value for a process that is not real time. Where it is to be ordinary,
+// and no more is said, whoever started it has decided.
+func (b *body) nice(p configfs.Process) int {
+	switch {
+	case p.NiceSaid:
 		return p.Nice
+	case p.Ordinary:
+		return b.inherited.Nice
 	}
 	return defaultNice
 }

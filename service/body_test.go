@@ -117,6 +117,7 @@ func TestWhatABodyGets(t *testing.T) {
 		{name: "the unit has a nice value", inherited: process.Schedule{Nice: -5}, want: realTime(10)},
 		{name: "a priority", wish: configfs.Process{RealTime: 50}, inherited: realTime(70), want: realTime(50)},
 		{name: "ordinary", wish: configfs.Process{Ordinary: true}, inherited: realTime(70), want: process.Schedule{}},
+		{name: "ordinary, in a nice unit", wish: configfs.Process{Ordinary: true}, inherited: process.Schedule{Nice: 5}, want: process.Schedule{Nice: 5}},
 		{name: "ordinary and nice", wish: configfs.Process{Ordinary: true, Nice: -7, NiceSaid: true}, want: process.Schedule{Nice: -7}},
 		{name: "nice, and no more said", wish: configfs.Process{Nice: 5, NiceSaid: true}, want: realTime(10)},
 		{name: "no real time", refuse: noRealTime, want: process.Schedule{Nice: -20}, remedy: "CAP_SYS_NICE"},
