@@ -17,12 +17,9 @@ func (d *doctor) lookPorts(p *patient) []Finding {
 	if p.stateless {
 		return nil // said already
 	}
-	var findings []Finding
-	for _, one := range p.ports {
-		findings = append(findings, d.lookLink(p, one)...)
-		if !one.state.Present {
-			continue
-		}
+	findings := d.lookMissing(p)
+	for _, one := range p.where(func(one patientPort) bool { return one.state.Present }) {
+		findings = append(findings, lookLink(one)...)
 		findings = append(findings, d.lookSource(p, one)...)
 		findings = append(findings, lookMTU(p, one)...)
 		findings = append(findings, d.lookFlags(one)...)
@@ -53,14 +50,31 @@ func (p *patient) lookSwitched() []Finding {
 	}}
 }
 
-// lookLink wants a link.
-func (d *doctor) lookLink(p *patient, one patientPort) []Finding {
+// lookMissing names the ports that are not there, together where the same
+// follows.
+func (d *doctor) lookMissing(p *patient) []Finding {
+	missing := map[string][]string{}
+	for _, one := range p.where(func(one patientPort) bool { return !one.state.Present }) {
+		missing[one.loss()] = append(missing[one.loss()], one.Name)
+	}
+	var findings []Finding
+	for _, loss := range sortedKeys(missing) {
+		text := several(missing[loss]) + " does not exist"
+		if len(missing[loss]) > 1 {
+			text = several(missing[loss]) + " do not exist"
+		}
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "link", Subject: strings.Join(missing[loss], " "), Text: text,
+			Why: "until then, " + loss, Remedy: "ip -br link    # renamed? " + p.likely(),
+		})
+	}
+	return findings
+}
+
+// lookLink wants a link of a port that is there.
+func lookLink(one patientPort) []Finding {
 	f := Finding{Severity: SeverityHazard, Check: "link", Subject: one.Name}
 	switch {
-	case !one.state.Present:
-		f.Text = one.Name + " does not exist"
-		f.Why = "until it appears, " + one.loss()
-		f.Remedy = "ip -br link    # renamed? " + d.likely(p, one.Name)
 	case !one.state.AdminUp:
 		f.Text, f.Why = one.Name+" is switched off", one.loss()
 		f.Remedy = "ip link set " + one.Name + " up"
@@ -101,19 +115,18 @@ func (p patientPort) loss() string {
 	return "there is no service: the router is in FAULT, or serves in part"
 }
 
-// likely names ports that are not configured, of which one may be the missing.
-func (d *doctor) likely(p *patient, missing string) string {
+// likely names ports that are not configured, of which one may be a missing one.
+func (p *patient) likely() string {
 	var spare []string
-	for name, s := range p.states {
-		if !s.Loopback && name != missing && !slices.ContainsFunc(p.ports, func(o patientPort) bool { return o.Name == name }) {
+	for _, name := range sortedKeys(p.states) {
+		if !p.states[name].Loopback && !slices.ContainsFunc(p.ports, func(o patientPort) bool { return o.Name == name }) {
 			spare = append(spare, name)
 		}
 	}
-	slices.Sort(spare)
 	if len(spare) == 0 {
 		return "there is no port that is not configured"
 	}
-	return "not configured are " + strings.Join(spare[:min(len(spare), 8)], " ")
+	return "not configured are " + several(spare)
 }
 
 // lookSource wants an address to send adverts from.

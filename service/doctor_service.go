@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -345,28 +346,35 @@ func (p patientPort) reaches(a netip.Addr) bool {
 }
 
 // lookScripts wants every notify script to be there, and to be one that can run.
+// A name without a path is searched for when it is to run.
 func (d *doctor) lookScripts(p *patient) []Finding {
-	var findings []Finding
-	var seen []string
+	var absent, barred []string
 	for _, s := range scriptsOf(p.config) {
 		name := s.Argv[0]
-		if slices.Contains(seen, name) {
+		if !path.IsAbs(name) || slices.Contains(absent, name) || slices.Contains(barred, name) {
 			continue
 		}
-		seen = append(seen, name)
-		f := Finding{Severity: SeverityHazard, Check: "script", Subject: name, Why: "the transition happens and whatever the script does for it does not"}
 		info, err := fs.Stat(d.files, strings.TrimPrefix(path.Clean(name), "/"))
 		switch {
-		case !path.IsAbs(name):
-			continue // searched for at run time
-		case err != nil:
-			f.Text, f.Remedy = fmt.Sprintf("%v: the script %s is not there", s.Pos, name), "install -m 755 SCRIPT "+name
-		case info.IsDir() || info.Mode().Perm()&0o111 == 0:
-			f.Text, f.Remedy = fmt.Sprintf("%v: %s may not be executed", s.Pos, name), "chmod 755 "+name
-		default:
-			continue
+		case errors.Is(err, fs.ErrNotExist):
+			absent = append(absent, name)
+		case err == nil && (info.IsDir() || info.Mode().Perm()&0o111 == 0):
+			barred = append(barred, name)
 		}
-		findings = append(findings, f)
+	}
+	why := "the transition happens, and what the script does for it does not"
+	var findings []Finding
+	if len(absent) > 0 {
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "script", Subject: several(absent), Text: "notify scripts that are not there: " + several(absent),
+			Why: why, Remedy: "install -m 755 SCRIPT " + absent[0],
+		})
+	}
+	if len(barred) > 0 {
+		findings = append(findings, Finding{
+			Severity: SeverityHazard, Check: "script", Subject: several(barred), Text: "notify scripts that may not be executed: " + several(barred),
+			Why: why, Remedy: "chmod 755 " + strings.Join(barred, " "),
+		})
 	}
 	if len(findings) == 0 {
 		return sound("scripts", "notify scripts", "they are there")
