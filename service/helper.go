@@ -119,6 +119,7 @@ const (
 // beHelper gives up what the process has inherited from the service, and makes it small. What fails is worth a line and
 // nothing more; locked memory needs no word, since it does not survive exec.
 func beHelper(h Helper) (failed []error) {
+	runtime.MemProfileRate = 0
 	runtime.GOMAXPROCS(helperThreads)
 	debug.SetMemoryLimit(helperHeap)
 	if h == HelperDisk {
@@ -166,14 +167,15 @@ func (f *forks) start(program func() error) error {
 	return program()
 }
 
-// collectEvery is how often a process that starts programs collects: its heap grows by little.
-const collectEvery = time.Minute
+// collectEvery is how often a process that starts programs collects: its heap grows by little, and what a collection
+// itself needs stays.
+const collectEvery = time.Hour
 
 // keepHouse collects from time to time, until ctx ends.
 func (f *forks) keepHouse(ctx context.Context) {
 	for ctx.Err() == nil {
-		f.collect()
 		pause(ctx, collectEvery)
+		f.collect()
 	}
 }
 

@@ -12,6 +12,9 @@ import (
 // helperLine bounds a line between the service and its helpers, in bytes.
 const helperLine = 1 << 20
 
+// helperGreeting is what every helper says first, and again every beat.
+const helperGreeting = "{\"ready\":true}\n"
+
 // helperConn is one end of a connection between processes of ours.
 type helperConn struct {
 	*net.UnixConn
@@ -33,21 +36,35 @@ func (c *helperConn) say(word any) error {
 	if err != nil {
 		return err
 	}
+	return c.send(append(line, '\n'))
+}
+
+func (c *helperConn) send(line []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.SetWriteDeadline(time.Now().Add(helperWrite)); err != nil {
 		return err
 	}
-	_, err = c.Write(append(line, '\n'))
+	_, err := c.Write(line)
 	return err
 }
 
-// beat says a word every helperBeat until ctx ends or it cannot be said; then it closes the connection.
-func (c *helperConn) beat(ctx context.Context, word func() any) {
+// beat says a line every helperBeat until ctx ends or it cannot be said; then it closes the connection. It is made anew
+// each time only where it may change: the ends of a connection are to be small.
+func (c *helperConn) beat(ctx context.Context, line func() []byte) {
 	defer c.Close()
-	for c.say(word()) == nil && ctx.Err() == nil {
+	for c.send(line()) == nil && ctx.Err() == nil {
 		pause(ctx, helperBeat)
 	}
+}
+
+// lineOf is the word as a line.
+func lineOf(word any) []byte {
+	line, err := json.Marshal(word)
+	if err != nil {
+		return nil // words between processes of ours are plain structs; nothing is said instead
+	}
+	return append(line, '\n')
 }
 
 // listen hands on what is said until the connection ends, or nothing was said for helperSilence.

@@ -103,19 +103,21 @@ func (t *tether) converse(ctx context.Context) (greeted bool) {
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	defer stop()
-	go c.beat(ctx, func() any { return hello{t.helper} })
+	line := lineOf(hello{t.helper})
+	go c.beat(ctx, func() []byte { return line })
 	_ = c.listen(func(line []byte) error { // it ends, however it does
+		greeted = true
+		if t.there != nil {
+			t.there(true)
+		}
+		if t.heard == nil {
+			return nil // that it speaks is enough
+		}
 		var w launchWord
 		if err := json.Unmarshal(line, &w); err != nil {
 			return err
 		}
-		greeted = greeted || w.Ready
-		if t.there != nil {
-			t.there(true)
-		}
-		if t.heard != nil {
-			t.heard(w)
-		}
+		t.heard(w)
 		return nil
 	})
 	return greeted

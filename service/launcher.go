@@ -7,6 +7,7 @@ import (
 	"net"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,6 +41,7 @@ type launcher struct {
 	forks   forks
 	service *attendance
 	kept    []*kept
+	line    atomic.Pointer[[]byte] // what is said every beat
 
 	mu      sync.Mutex
 	clients map[*helperConn]struct{} // the services
@@ -78,8 +80,10 @@ func serveLauncher(ctx context.Context, l *helperListener, o HelperOptions, limi
 		launchLimits: limits, dir: o.RuntimeDir, log: o.Log, service: newAttendance(o.Linger), clients: map[*helperConn]struct{}{},
 	}
 	for _, h := range []Helper{HelperScripts, HelperDisk} {
-		k := &kept{helper: h, changed: make(chan struct{}, 1)}
-		s.kept = append(s.kept, k)
+		s.kept = append(s.kept, &kept{helper: h, changed: make(chan struct{}, 1)})
+	}
+	s.refresh()
+	for _, k := range s.kept {
 		go s.keep(ctx, k)
 	}
 	go s.forks.keepHouse(ctx)
@@ -105,7 +109,7 @@ func (s *launcher) serve(ctx context.Context, conn *net.UnixConn) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go c.beat(ctx, func() any { return s.word() })
+	go c.beat(ctx, func() []byte { return *s.line.Load() })
 	leave := func() {}
 	defer func() { leave() }()
 	known := false
@@ -170,7 +174,12 @@ func (s *launcher) note(format string, args ...any) {
 	}
 }
 
-// word is what is said every beat.
+// refresh makes the line anew that is said every beat.
+func (s *launcher) refresh() {
+	line := lineOf(s.word())
+	s.line.Store(&line)
+}
+
 func (s *launcher) word() launchWord {
 	w := launchWord{Ready: true, Starts: map[Helper]uint64{}}
 	for _, k := range s.kept {
@@ -299,6 +308,7 @@ func (s *launcher) fork(k *kept) (*child, error) {
 		return nil, err
 	}
 	k.count(1, 1)
+	s.refresh()
 	go func() {
 		<-p.over
 		k.count(0, -1)

@@ -318,10 +318,11 @@ func (s *scriptServer) dequeue(instance string, q *scriptQueue) (scriptTask, boo
 
 // beat greets the service, and goes on to show that the helper lives.
 func (c *scriptClient) beat(ended <-chan struct{}) {
+	greeting := []byte(helperGreeting)
 	ticker := time.NewTicker(helperBeat)
 	defer ticker.Stop()
 	for {
-		c.reply(scriptOutcome{Ready: true})
+		_ = c.send(greeting) // whoever does not hear it will be noticed by the reader
 		select {
 		case <-ended:
 			return
@@ -334,13 +335,19 @@ func (c *scriptClient) beat(ended <-chan struct{}) {
 func (c *scriptClient) reply(o scriptOutcome) {
 	line, err := json.Marshal(o)
 	if err == nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if err = c.conn.SetWriteDeadline(time.Now().Add(scriptReplyTime)); err == nil {
-			_, err = c.conn.Write(append(line, '\n'))
-		}
+		err = c.send(append(line, '\n'))
 	}
-	if err != nil && !o.Ready {
+	if err != nil {
 		c.log(o.String())
 	}
+}
+
+func (c *scriptClient) send(line []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.conn.SetWriteDeadline(time.Now().Add(scriptReplyTime)); err != nil {
+		return err
+	}
+	_, err := c.conn.Write(line)
+	return err
 }

@@ -418,7 +418,7 @@ func (h hostStorage) Converse(ctx context.Context, ordered func() diskOrder, hea
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	defer stop()
-	go c.beat(ctx, func() any { return ordered() })
+	go c.beat(ctx, func() []byte { return lineOf(ordered()) })
 	_ = c.listen(func(line []byte) error { // how it ends makes no difference
 		var w diskWord
 		if err := json.Unmarshal(line, &w); err != nil {

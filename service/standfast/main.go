@@ -10,9 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +37,9 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run executes one command line and returns the exit status.
 func run(args []string, out, complaints io.Writer) int {
+	if len(args) > 0 && args[0] == "helper" {
+		return helper(args[1:], complaints)
+	}
 	root := command()
 	root.SetArgs(args)
 	root.SetOut(out)
@@ -76,7 +77,7 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), doctorCommand(), versionCommand(), helperCommand())
+	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), doctorCommand(), versionCommand())
 	return root
 }
 
@@ -179,33 +180,6 @@ func versionCommand() *cobra.Command {
 		Args:  usage(cobra.NoArgs),
 		Run:   func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), "standfast", version) },
 	}
-}
-
-// helperCommand holds what the service's units, or the service itself, start beside it.
-func helperCommand() *cobra.Command {
-	c := &cobra.Command{Use: "helper", Hidden: true, Short: "Processes that work for the service", Args: usage(cobra.NoArgs)}
-	c.AddCommand(
-		oneHelper(service.HelperScripts, "Run the notify scripts that the service asks for"),
-		oneHelper(service.HelperDisk, "Try the disks that the service runs from"),
-		oneHelper(service.HelperLauncher, "Start the other helpers, and start them again when they end"),
-		doctorHelper(),
-	)
-	return c
-}
-
-func oneHelper(h service.Helper, short string) *cobra.Command {
-	c := &cobra.Command{Use: string(h), Short: short, Args: usage(cobra.NoArgs)}
-	var o service.HelperOptions
-	runtimeDirFlag(c, &o.RuntimeDir)
-	c.Flags().DurationVar(&o.Linger, "linger", 0, "end after this `TIME` without a service; 0: never")
-	c.Flags().BoolVar(&o.Launched, "launched", false, "show the launcher that this helper lives")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
-		defer stop()
-		o.Log = func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }
-		return service.RunHelper(ctx, h, o)
-	}
-	return c
 }
 
 func runtimeDirFlag(c *cobra.Command, into *string) {

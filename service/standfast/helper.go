@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os/signal"
+	"slices"
+	"syscall"
+
+	"standfast/service"
+)
+
+// helper is a process that works beside the service, started by a unit or by the service itself. It is not among the
+// commands, which are for people, and whose tree would cost each helper half a megabyte for as long as it runs.
+func helper(args []string, complaints io.Writer) int {
+	kinds := []service.Helper{service.HelperScripts, service.HelperDisk, service.HelperLauncher}
+	if len(args) == 0 || !slices.Contains(kinds, service.Helper(args[0])) {
+		fmt.Fprintf(complaints, "standfast: a helper is one of %v\n", kinds)
+		return exitRefused
+	}
+	h := service.Helper(args[0])
+	flags := flag.NewFlagSet("standfast helper "+args[0], flag.ContinueOnError)
+	flags.SetOutput(complaints)
+	o := service.HelperOptions{Log: func(line string) { fmt.Fprintln(complaints, line) }}
+	flags.StringVar(&o.RuntimeDir, "runtime-dir", "/run/standfast", "the `DIR` of the lock and the sockets")
+	flags.DurationVar(&o.Linger, "linger", 0, "end after this `TIME` without a service; 0: never")
+	flags.BoolVar(&o.Launched, "launched", false, "show the launcher that this helper lives")
+	switch err := flags.Parse(args[1:]); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return exitRefused
+	case flags.NArg() > 0:
+		fmt.Fprintf(complaints, "standfast: %q is too much after helper %s\n", flags.Arg(0), h)
+		return exitRefused
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := service.RunHelper(ctx, h, o); err != nil {
+		fmt.Fprintln(complaints, "standfast:", err)
+		return exitFailed
+	}
+	return 0
+}
