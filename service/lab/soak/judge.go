@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"standfast/hw/hwtest"
@@ -15,7 +16,18 @@ const lateBound = 5 * time.Millisecond
 // begin starts the time that is judged.
 func (s *stage) begin() {
 	s.control.reset()
+	s.cables.reset()
 	s.began = time.Now()
+}
+
+// excused says that the machine held up the cables for so long that routers at their ends had to think that something is wrong.
+func (s *stage) excused() bool {
+	held := s.cables.quantile(100)
+	if len(s.complaints) == 0 || held < s.interval() {
+		return false
+	}
+	s.outcome.busy = fmt.Sprintf("it held up the cables for %v: %s", held, strings.Join(s.complaints, "; "))
+	return true
 }
 
 // onTime wants the adverts of whoever was MASTER since the trouble began to have left on time. Where the machine kept others

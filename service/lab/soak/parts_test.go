@@ -63,32 +63,44 @@ func TestGraftsFit(t *testing.T) {
 	}
 }
 
-func TestControl(t *testing.T) {
-	c := newControl()
-	defer c.stop()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		c.mu.Lock()
-		n := len(c.late)
-		c.mu.Unlock()
-		if n > 0 {
-			break
+func TestGauges(t *testing.T) {
+	for name, g := range map[string]*gauge{"control": newControl(), "cables": newCables()} {
+		measured := func() int { g.mu.Lock(); defer g.mu.Unlock(); return len(g.late) }
+		for deadline := time.Now().Add(10 * time.Second); measured() == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s measures nothing", name)
+			}
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("nothing is measured")
+		g.stop()
+		if g.reset(); measured() != 0 || g.quantile(99) != 0 {
+			t.Errorf("%s does not forget", name)
 		}
-		time.Sleep(time.Millisecond)
 	}
-	many := &control{}
-	if got := many.quantile(99); got != 0 {
-		t.Errorf("of nothing: %v", got)
-	}
+	g := newGauge()
 	for i := range 200 {
-		many.late = append(many.late, time.Duration(200-i))
+		g.late = append(g.late, time.Duration(200-i))
 	}
 	for share, want := range map[int]time.Duration{50: 100, 99: 198, 100: 200} {
-		if got := many.quantile(share); got != want {
+		if got := g.quantile(share); got != want {
 			t.Errorf("%d of 100: %v, want %v", share, got, want)
+		}
+	}
+}
+
+// TestExcused wants complaints to count unless the cables were held up.
+func TestExcused(t *testing.T) {
+	for _, tt := range []struct {
+		held       time.Duration
+		complaints []string
+		want       bool
+	}{
+		{0, nil, false}, {0, []string{"x"}, false}, {99 * time.Millisecond, []string{"x"}, false},
+		{100 * time.Millisecond, []string{"x"}, true}, {time.Second, nil, false},
+	} {
+		s := &stage{setting: setting{fast: true}, cables: newGauge(), complaints: tt.complaints}
+		s.cables.late = []time.Duration{1, tt.held, 2}
+		if got := s.excused(); got != tt.want || (s.outcome.busy != "") != tt.want {
+			t.Errorf("held up for %v, complaints %q: %v, %q", tt.held, tt.complaints, got, s.outcome.busy)
 		}
 	}
 }

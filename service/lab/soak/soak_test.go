@@ -34,6 +34,7 @@ var (
 func TestMain(m *testing.M) {
 	flag.Set("test.parallel", together) // before the command line is parsed, which may set it again
 	os.Exit(hwtest.Main(func() int {
+		hasten()
 		var err error
 		if scratch, err = os.MkdirTemp("", "standfast-test-"); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -13,8 +12,6 @@ import (
 
 	"standfast/hw/hwtest"
 	"standfast/service/lab"
-
-	"golang.org/x/sys/unix"
 )
 
 // A setting is how the pair of a story is set up.
@@ -45,7 +42,8 @@ type stage struct {
 	setting
 	observer *hwtest.Observer
 	adverts  *lab.Adverts
-	control  *control
+	control  *gauge        // how late the machine is for a thread as urgent as a daemon
+	cables   *gauge        // and for this process, which carries every frame
 	shared   bool          // other stories are told at the same time
 	trouble  time.Duration // how long the story's trouble lasts
 	began    time.Time     // when it began
@@ -141,6 +139,7 @@ func (s *stage) close() error {
 		}
 	}
 	s.control.stop()
+	s.cables.stop()
 	for _, one := range s.held {
 		one.Close()
 	}
@@ -188,67 +187,4 @@ func (s *stage) journal() string {
 		fmt.Fprintf(&b, "    observed, at the coarsest every %v:\n%v", line.Coarsest().Round(time.Millisecond), line)
 	}
 	return b.String()
-}
-
-// A control measures how late the machine is for whoever wants to run, with a thread that sleeps and wakes as a daemon does and
-// is as urgent, where that is permitted: what is late on a busy machine is not always the product.
-type control struct {
-	quit, done chan struct{}
-	mu         sync.Mutex
-	late       []time.Duration
-}
-
-const (
-	controlEvery    = 10 * time.Millisecond
-	controlPriority = 10 // the daemon's
-)
-
-func newControl() *control {
-	c := &control{quit: make(chan struct{}), done: make(chan struct{})}
-	go c.run()
-	return c
-}
-
-func (c *control) run() {
-	defer close(c.done)
-	runtime.LockOSThread() // and never unlocked: the thread ends, and its priority with it
-	// Where it is refused the thread is as urgent as others.
-	unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: controlPriority}, 0)
-	for {
-		select {
-		case <-c.quit:
-			return
-		default:
-		}
-		due := time.Now().Add(controlEvery)
-		sleep := unix.NsecToTimespec(controlEvery.Nanoseconds())
-		unix.Nanosleep(&sleep, nil) // cut short by a signal it is not late
-		c.mu.Lock()
-		c.late = append(c.late, max(0, time.Since(due)))
-		c.mu.Unlock()
-	}
-}
-
-// quantile is how late the machine was at most, in so many of a hundred times.
-func (c *control) quantile(share int) time.Duration {
-	c.mu.Lock()
-	late := slices.Clone(c.late)
-	c.mu.Unlock()
-	if len(late) == 0 {
-		return 0
-	}
-	slices.Sort(late)
-	return late[max(0, (len(late)*share+99)/100-1)]
-}
-
-// reset forgets what was measured before.
-func (c *control) reset() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.late = nil
-}
-
-func (c *control) stop() {
-	close(c.quit)
-	<-c.done
 }
