@@ -517,3 +517,38 @@ func TestPartnerAsleep(t *testing.T) {
 		ended()
 	})
 }
+
+// TestWhenPortsAreExamined follows the questions after a loss of carrier: the link at once and twice again, the module, which keeps
+// a takeover from the kernel, only then.
+func TestWhenPortsAreExamined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		p.b.drivers.module["cable"] = oneLane(ethtool.Lane{LightLost: maybe(true)})
+		_, b, ended := p.steady(t)
+		for b.edges.now()%linkEvery < 100*time.Millisecond || b.edges.now()%linkEvery > 200*time.Millisecond {
+			time.Sleep(50 * time.Millisecond) // well clear of the slow survey
+		}
+		asked := func(after time.Duration) (link, module int) {
+			time.Sleep(after)
+			synctest.Wait()
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return p.b.drivers.asked["link cable"], p.b.drivers.asked["module cable"]
+		}
+		link, module := asked(0)
+		p.b.dark("cable")
+		for _, c := range []struct {
+			after         time.Duration
+			links, module int
+		}{{10 * time.Millisecond, 1, 0}, {900 * time.Millisecond, 1, 0}, {300 * time.Millisecond, 2, 1}, {1700 * time.Millisecond, 2, 1}, {200 * time.Millisecond, 3, 2}} {
+			l, m := asked(c.after)
+			if l-link != c.links || m-module != c.module {
+				t.Errorf("%v later: the link was asked %d times and the module %d, want %d and %d", c.after, l-link, m-module, c.links, c.module)
+			}
+		}
+		if got := look(t, b, "cable"); !slices.Contains(got.Facts, "no-light") {
+			t.Errorf("no light was seen: %+v", got)
+		}
+		ended()
+	})
+}
