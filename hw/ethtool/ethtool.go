@@ -42,9 +42,7 @@ var (
 func IsDetached(err error) bool { return errors.Is(err, ErrDetached) }
 
 // IsUnsupported reports whether err says that the kernel or the driver cannot answer, which tells nothing about the port.
-func IsUnsupported(err error) bool {
-	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, unix.EOPNOTSUPP)
-}
+func IsUnsupported(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
 
 // Maybe is a value that the driver may have given. The zero Maybe is unknown.
 type Maybe[T any] struct {

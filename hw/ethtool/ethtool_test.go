@@ -118,6 +118,36 @@ func TestConnection(t *testing.T) {
 	}
 }
 
+// TestOneConnection serves all questions.
+func TestOneConnection(t *testing.T) {
+	k := &kernel{answer: func(uint8, []byte) ([]netlink.Message, error) {
+		return replied(unix.ETHTOOL_MSG_LINKSTATE_GET_REPLY, linkUp()), nil
+	}}
+	dials := 0
+	client := on(k, ioctls{})
+	client.netlink = func() (*family, error) { dials++; return k.dial() }
+	for range 3 {
+		_, err := client.Link(7)
+		ok(t, err)
+	}
+	if dials != 1 {
+		t.Errorf("dialled %d times", dials)
+	}
+}
+
+// TestClosedOnAnOldKernel: the ioctls end with the client too.
+func TestClosedOnAnOldKernel(t *testing.T) {
+	h, err := openHost()
+	ok(t, err)
+	client := &Client{old: true, host: h}
+	for range 2 {
+		ok(t, client.Close())
+	}
+	if _, err := client.Link(1); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestExtendedAcknowledgements are switched on, since they alone tell a port that is gone from a card that is lost.
 func TestExtendedAcknowledgements(t *testing.T) {
 	k := &kernel{}

@@ -1,6 +1,7 @@
 package ethtool
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -264,6 +265,101 @@ func TestCMIS(t *testing.T) {
 				t.Errorf("%v\n%s", err, diff)
 			}
 		})
+	}
+}
+
+// TestLanes: each ability of a CMIS module brings forth one value per lane, and no other.
+func TestLanes(t *testing.T) {
+	var status latch
+	status.now = make([]byte, half)
+	control := make([]byte, half)
+	for i := range 8 {
+		for _, values := range []int{154, 170, 186} { // sent, bias, got, in words
+			status.now[values-half+2*i], status.now[values-half+2*i+1] = byte(values), byte(i)
+		}
+	}
+	status.now[135-half], status.now[147-half], control[130-half] = 0x11, 0x22, 0x44
+	status.before = status.now
+	word := func(first byte, i int) float64 { return float64(int(first)<<8 + i) }
+	for _, c := range []struct {
+		name string
+		at   int
+		bits byte
+		want func(i int) Lane
+	}{
+		{"nothing", 155, 0, func(int) Lane { return Lane{} }},
+		{"light", 158, 1 << 1, func(i int) Lane { return Lane{LightLost: known(i == 1 || i == 5)} }},
+		{"fault", 157, 1 << 0, func(i int) Lane { return Lane{TransmitFault: known(i == 0 || i == 4)} }},
+		{"off", 155, 1 << 1, func(i int) Lane { return Lane{TransmitOff: known(i == 2 || i == 6)} }},
+		{"bias", 160, 1 << 0, func(i int) Lane { return Lane{BiasMilliamp: known(word(170, i) / 500)} }},
+		{"bias, twice", 160, 1<<0 | 1<<3, func(i int) Lane { return Lane{BiasMilliamp: known(2 * word(170, i) / 500)} }},
+		{"bias, four times", 160, 1<<0 | 2<<3, func(i int) Lane { return Lane{BiasMilliamp: known(4 * word(170, i) / 500)} }},
+		{"bias, times what no standard says", 160, 1<<0 | 3<<3, func(i int) Lane { return Lane{BiasMilliamp: known(4 * word(170, i) / 500)} }},
+		{"sent", 160, 1 << 1, func(i int) Lane { return Lane{SentMilliwatt: known(word(154, i) / 10_000)} }},
+		{"got", 160, 1 << 2, func(i int) Lane { return Lane{GotMilliwatt: known(word(186, i) / 10_000)} }},
+	} {
+		abilities := make([]byte, half)
+		abilities[c.at-half] = c.bits
+		for _, missing := range []byte{0, 0x0a, 0xff} {
+			var want []Lane
+			for i := range 8 {
+				if missing>>i&1 == 0 {
+					want = append(want, c.want(i))
+				}
+			}
+			if diff := cmp.Diff(want, decodeLanes(abilities, control, status, missing)); diff != "" {
+				t.Errorf("%s, without %08b:\n%s", c.name, missing, diff)
+			}
+		}
+	}
+	everything := bytes.Repeat([]byte{0xff}, half)
+	for _, l := range decodeLanes(everything, nil, status, 0) {
+		if l.TransmitOff.Known || !l.TransmitFault.Known {
+			t.Errorf("without page 10h: %+v", l)
+		}
+	}
+}
+
+// TestQSFPLanes is TestLanes for SFF-8636.
+func TestQSFPLanes(t *testing.T) {
+	lower := map[int]byte{0: 0x11, 3: 0xf1, 4: 0xf2, 86: 0x04, 22: 0xff, 23: 0x80}
+	for i := range 4 {
+		for _, values := range []int{34, 42, 50} {
+			lower[values+2*i], lower[values+2*i+1] = byte(values), byte(i)
+		}
+	}
+	word := func(first byte, i int) float64 { return float64(int(first)<<8 + i) }
+	for _, c := range []struct {
+		name  string
+		names map[int]byte
+		want  func(l *Lane, i int)
+	}{
+		{"fault", map[int]byte{195: 1 << 3}, func(l *Lane, i int) { l.TransmitFault = known(i == 1) }},
+		{"off", map[int]byte{195: 1 << 4}, func(l *Lane, i int) { l.TransmitOff = known(i == 2) }},
+		{"sent", map[int]byte{220: 1 << 2}, func(l *Lane, i int) { l.SentMilliwatt = known(word(50, i) / 10_000) }},
+	} {
+		want := Module{Kind: KindQSFP, Identifier: 0x11, Monitored: known(true), Celsius: known(-0.5)}
+		for i := range 4 {
+			l := Lane{LightLost: known(i == 0), BiasMilliamp: known(word(42, i) / 500), GotMilliwatt: known(word(34, i) / 10_000)}
+			c.want(&l, i)
+			want.Lanes = append(want.Lanes, l)
+		}
+		got, err := readModule(at(a0, lower).and(at(a0high, c.names)).read)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v\n%s", c.name, err, diff)
+		}
+	}
+}
+
+func TestKinds(t *testing.T) {
+	want := map[uint8]Kind{
+		0x03: KindSFP, 0x0b: KindSFP, 0x0c: KindQSFP, 0x0d: KindQSFP, 0x11: KindQSFP,
+		0x18: KindCMIS, 0x19: KindCMIS, 0x1b: KindCMIS, 0x1e: KindCMIS, 0x1f: KindCMIS, 0x20: KindCMIS,
+	}
+	for identifier := range 256 {
+		if got := kindOf(uint8(identifier)); got != want[uint8(identifier)] {
+			t.Errorf("%#x: %v, want %v", identifier, got, want[uint8(identifier)])
+		}
 	}
 }
 
