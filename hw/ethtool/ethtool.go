@@ -124,14 +124,14 @@ func (c *Client) ask(q question) ([]byte, error) {
 	case !answered(err):
 		// An answer may still be under way on the connection, and would be taken for that of the next question.
 		c.drop()
-	case silentlyAbsent(err):
+	case silent(err):
 		err = c.absent(q.index, err)
 	}
 	return nil, err
 }
 
-// absent says of an answer that a device is not present whether it is lost or only asleep. That the interface exists was seen a moment
-// ago.
+// absent says of the answer that a device is not present whether it is lost or only asleep. That the interface exists was seen a moment
+// ago. Other errors it leaves alone.
 func (c *Client) absent(index int, err error) error {
 	if !errors.Is(err, unix.ENODEV) || errors.Is(err, ErrGone) {
 		return err

@@ -1,6 +1,7 @@
 package ethtool
 
 import (
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -115,6 +116,60 @@ func TestConnection(t *testing.T) {
 				t.Errorf("afterwards: %+v, %v", got, err)
 			}
 		})
+	}
+}
+
+// TestCompactSets are asked for, since no others are read.
+func TestCompactSets(t *testing.T) {
+	k := refusing(unix.EOPNOTSUPP, "", 0)
+	_, _ = on(k, ioctls{}).Mode(7)
+	want := []request{{unix.ETHTOOL_MSG_LINKMODES_GET, 7, unix.ETHTOOL_FLAG_COMPACT_BITSETS}}
+	if diff := cmp.Diff(want, k.asked(t)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	wide := binary.NativeEndian.AppendUint64(nil, 200)
+	for _, c := range []struct {
+		b    []byte
+		want Maybe[uint8]
+	}{
+		{[]byte{7}, known[uint8](7)},
+		{binary.NativeEndian.AppendUint16(nil, 255), known[uint8](255)},
+		{binary.NativeEndian.AppendUint16(nil, 256), Maybe[uint8]{}},
+		{binary.NativeEndian.AppendUint32(nil, 9), known[uint8](9)},
+		{wide, known[uint8](200)},
+		{wide[:7], Maybe[uint8]{}},
+		{nil, Maybe[uint8]{}},
+	} {
+		if got := number[uint8](c.b); got != c.want {
+			t.Errorf("%x: %+v, want %+v", c.b, got, c.want)
+		}
+	}
+}
+
+// TestAttributes ends at the first that does not fit.
+func TestAttributes(t *testing.T) {
+	whole := encode(func(ae *netlink.AttributeEncoder) {
+		ae.Uint8(1, 7)
+		ae.Flag(2, true)
+		ae.Nested(3, func(n *netlink.AttributeEncoder) error { n.Uint32(4, 5); return nil })
+	})
+	for length, want := range map[int][]uint16{
+		0: nil, 3: nil, 4: nil, 5: {1}, 7: {1}, 8: {1}, 11: {1}, 12: {1, 2}, 15: {1, 2}, 20: {1, 2}, 24: {1, 2, 3},
+	} {
+		var kinds []uint16
+		for kind := range attributes(whole[:length]) {
+			kinds = append(kinds, kind)
+		}
+		if diff := cmp.Diff(want, kinds); diff != "" {
+			t.Errorf("%d of %d bytes:\n%s", length, len(whole), diff)
+		}
+	}
+	short := []byte{3, 0, 1, 0}
+	for kind := range attributes(short) {
+		t.Errorf("an attribute %d that is shorter than its header", kind)
 	}
 }
 

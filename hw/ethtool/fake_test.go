@@ -225,6 +225,8 @@ func (f ioctls) mii(name string, request uint, m *miiData) error {
 	case request == unix.SIOCGMIIPHY:
 		m.phy = 3
 		return nil
+	case request != unix.SIOCGMIIREG:
+		return unix.EINVAL
 	case m.phy != 3:
 		return unix.EIO
 	}

@@ -145,12 +145,12 @@ func classified(err error) error {
 	return err
 }
 
-// silentlyAbsent says that the kernel looked whether the device is present, and it was not. To that it adds nothing, whereas a driver that
-// answers ENODEV of its own accord (many do for the mode of a port that is administratively down, having no PHY then) comes with a
+// silent says that a refusal comes without a message. Of ENODEV that is the kernel's look whether the device is present, whereas a driver
+// that answers so of its own accord (many do for the mode of a port that is administratively down, having no PHY then) comes with a
 // message of its caller.
-func silentlyAbsent(err error) bool {
+func silent(err error) bool {
 	var op *netlink.OpError
-	return errors.Is(err, unix.ENODEV) && errors.As(err, &op) && op.Offset == 0 && op.Message == ""
+	return errors.As(err, &op) && op.Message == ""
 }
 
 // attributes yields the attributes of a message or a nest: type without flags, and value. It ends at the first that does not fit
