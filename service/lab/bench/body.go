@@ -30,7 +30,7 @@ const (
 const advertEvery = 10 * time.Millisecond
 
 // churnEvery is how often the daemon is asked for its status while adverts are measured, so that it makes garbage.
-const churnEvery = 10 * time.Millisecond
+const churnEvery = 50 * time.Millisecond
 
 // A bodyPlan is what the flags of "bench body" ask for.
 type bodyPlan struct {
@@ -150,11 +150,18 @@ func (b bodyPlan) measure() (bodyResult, error) {
 	if b.adverts == 0 {
 		return r, nil
 	}
+	var err error
+	r.Lateness, err = b.measureLateness()
+	return r, err
+}
+
+// measureLateness measures every daemon with each kind of scheduling on the busy machine, and the machine beside it.
+func (b bodyPlan) measureLateness() (all []lateness, err error) {
 	busy, err := startBurners(b.busy)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	defer func() { _ = busy.stop() }()
+	defer func() { err = errors.Join(err, busy.stop()) }()
 	for _, realTime := range []bool{true, false} {
 		if b.realTime == "off" && realTime || b.realTime == "on" && !realTime {
 			continue
@@ -163,26 +170,27 @@ func (b bodyPlan) measure() (bodyResult, error) {
 			progress("%s, real time %v", d.Name, realTime)
 			bare, err := startFloor()
 			if err != nil {
-				return r, err
+				return all, err
 			}
-			err = onRouter(d, configuration(b.instances, advertEvery, realTime, d.Keepalived), func(a *alone) error {
-				gaps, err := a.listen(b.instances, b.adverts)
-				l := summarize(gaps)
-				l.Daemon, l.RealTime, l.Collections = d.Name, realTime, a.collections
-				r.Lateness = append(r.Lateness, l)
-				return err
-			})
-			below, floorErr := bare.close()
-			if err != nil {
-				return r, err
+			sent, err := b.latenessOf(d, realTime)
+			below, bareErr := bare.close()
+			if err := errors.Join(err, bareErr); err != nil {
+				return all, err
 			}
-			if floorErr != nil {
-				return r, floorErr
-			}
-			r.Lateness = append(r.Lateness, below)
+			all = append(all, sent, below)
 		}
 	}
-	return r, nil
+	return all, nil
+}
+
+func (b bodyPlan) latenessOf(d lab.Daemon, realTime bool) (l lateness, err error) {
+	err = onRouter(d, configuration(b.instances, advertEvery, realTime, d.Keepalived), func(a *alone) error {
+		gaps, err := a.listen(b.instances, b.adverts)
+		l = summarize(gaps)
+		l.Daemon, l.RealTime, l.Collections = d.Name, realTime, a.collections
+		return err
+	})
+	return l, err
 }
 
 // configuration makes one that is alone on its cable, so that it is MASTER of all its instances.

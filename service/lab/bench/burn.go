@@ -3,10 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
-	"syscall"
 )
 
 // roleVariable makes this program one of the processes beside the measured one.
@@ -18,8 +18,12 @@ const (
 	floorRole = "floor"
 )
 
-// burn is busy for ever, and makes garbage: it never waits for anything, and has threads that collect.
+// burn is busy until its standard input ends, and makes garbage: it never waits for anything, and has threads that collect.
 func burn() {
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
 	kept := make([][]byte, 1024)
 	for i := 0; ; i++ {
 		b := make([]byte, 4<<10)
@@ -33,29 +37,54 @@ func burn() {
 	}
 }
 
-// burners are busy processes.
-type burners []*exec.Cmd
+// A companion is a process of this program that plays a role, until its standard input ends: at the latest when this process does.
+type companion struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	out   io.ReadCloser
+}
 
-// startBurners starts n of them; they end with this process at the latest. The thread that calls must live as long.
+func startCompanion(role string) (*companion, error) {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), roleVariable+"="+role, "GOMAXPROCS=1")
+	c := &companion{cmd: cmd}
+	var err error
+	if c.stdin, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if c.out, err = cmd.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start a companion, %s: %w", role, err)
+	}
+	return c, nil
+}
+
+// burners are busy processes.
+type burners []*companion
+
+// startBurners starts n of them.
 func startBurners(n int) (burners, error) {
 	var all burners
 	for range n {
-		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = append(os.Environ(), roleVariable+"="+burnRole, "GOMAXPROCS=1")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		if err := cmd.Start(); err != nil {
-			return nil, errors.Join(fmt.Errorf("start a busy process: %w", err), all.stop())
+		c, err := startCompanion(burnRole)
+		if err != nil {
+			return nil, errors.Join(err, all.stop())
 		}
-		all = append(all, cmd)
+		all = append(all, c)
 	}
 	return all, nil
 }
 
+// stop ends them. One that has ended before was not busy, and what was measured is worth nothing.
 func (b burners) stop() error {
 	var errs []error
-	for _, cmd := range b {
-		errs = append(errs, cmd.Process.Kill())
-		_ = cmd.Wait() // it was killed
+	for _, c := range b {
+		errs = append(errs, c.stdin.Close())
+		if err := c.cmd.Wait(); err != nil {
+			errs = append(errs, fmt.Errorf("a busy process: %w", err))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,29 +25,15 @@ const (
 
 // A floor is a process that measures how late this machine wakes it, real-time and with nothing else to do: no daemon can be more
 // punctual than its machine, which may be a virtual one that waits for its own turn.
-type floor struct {
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	out   io.ReadCloser
-}
+type floor struct{ *companion }
 
-func startFloor() (*floor, error) {
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), roleVariable+"="+floorRole, "GOMAXPROCS=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	f := &floor{cmd: cmd}
-	var err error
-	if f.stdin, err = cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	if f.out, err = cmd.StdoutPipe(); err != nil {
-		return nil, err
-	}
-	return f, cmd.Start()
+func startFloor() (floor, error) {
+	c, err := startCompanion(floorRole)
+	return floor{c}, err
 }
 
 // close ends the measuring and returns what came of it.
-func (f *floor) close() (l lateness, err error) {
+func (f floor) close() (l lateness, err error) {
 	if err := f.stdin.Close(); err != nil {
 		return l, err
 	}
