@@ -81,6 +81,12 @@ func (d *twinDisk) freeze() (thaw func()) {
 	})
 }
 
+func (d *twinDisk) openings() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.opened
+}
+
 func (d *twinDisk) attempts() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

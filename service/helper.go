@@ -109,7 +109,7 @@ func prefixed(h Helper, log func(string)) func(string) {
 
 // Sizes of a helper's heap, in bytes or percent: what collects by itself, and when one that forks does all the same.
 const (
-	helperGrowth = 20
+	helperGrowth = 10
 	helperHeap   = 32 << 20
 	// helperThreads is how many threads run Go code at once. One that waits for a program to be started counts as running, and
 	// one at most does: the other goes on, on a machine with one processor as well.

@@ -22,6 +22,7 @@ type scriptProcess struct {
 	cmd     *exec.Cmd
 	started chan error    // whether it was started
 	claimed atomic.Bool   // by who comes first: whoever starts it, or whoever does not wait for that any longer
+	thread  atomic.Int64  // that starts it
 	exited  chan struct{} // closed when it has ended; it is not reaped yet, so its number is still its own
 	release chan struct{} // to be closed when nobody signals the group any more
 	reaped  chan error    // how it ended
@@ -126,9 +127,25 @@ func (s *scriptServer) startScript(argv []string) (*scriptProcess, error) {
 	case <-time.After(s.start):
 	}
 	if p.claimed.CompareAndSwap(false, true) {
+		p.forbid()
 		return p, errStartHangs
 	}
 	return p, <-p.started
+}
+
+// forbid ends the process that has not become the program yet: what is to be killed when the kernel is done with reading
+// a program never runs it. Its number is known to the kernel alone as long as the start hangs. (A kernel without this
+// list, CONFIG_PROC_CHILDREN, leaves the moment between the start and the signal of live.)
+func (p *scriptProcess) forbid() {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", p.thread.Load()))
+	if err != nil {
+		return
+	}
+	for _, word := range strings.Fields(string(text)) {
+		if pid, err := strconv.Atoi(word); err == nil {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+	}
 }
 
 // live is a script from its start to its end. It keeps one thread: the
@@ -136,6 +153,7 @@ func (s *scriptServer) startScript(argv []string) (*scriptProcess, error) {
 func (p *scriptProcess) live(start func() error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	p.thread.Store(int64(unix.Gettid()))
 	err := start()
 	wanted := p.claimed.CompareAndSwap(false, true)
 	p.started <- err
