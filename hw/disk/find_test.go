@@ -41,7 +41,7 @@ func TestFind(t *testing.T) {
 		tree: "btrfs", paths: []string{"/", "/var/lib", "/srv"},
 		want: []Volume{
 			{Paths: []string{"/", "/var/lib"}, Mount: "/", Type: "btrfs", Source: "/dev/mapper/one", Device: "0:34", Leaves: []string{"sda", "sdb"}},
-			{Paths: []string{"/srv"}, Mount: "/srv", Type: "btrfs", Source: "/dev/sdz", Device: "0:35", Leaves: []string{"sdz"}},
+			{Paths: []string{"/srv"}, Mount: "/srv", Type: "btrfs", Source: "/dev/sdz2", Device: "0:35", Leaves: []string{"sdz"}},
 		},
 	}, {
 		tree: "old", paths: []string{"/", "/var/lib", "/srv2", "/opt", "/zram", "/gone", "/zfs", "/media", "/live", "var"},

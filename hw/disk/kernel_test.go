@@ -409,18 +409,33 @@ func TestRealProbe(t *testing.T) {
 	}
 	probe.Close()
 
-	// Where the device cannot be opened the file is read.
-	unopenable := p.volume
+	// Where the device cannot be opened, or there are several and none of the volume's own, the file is read.
+	unopenable, several := p.volume, p.volume
 	unopenable.Leaves = []string{"nosuchdevice"}
-	probe, err = OpenProbe(unopenable, filepath.Join(p.Outside(), "probe"))
+	several.Name, several.Leaves = "", []string{"sda", "sdb"}
+	for _, v := range []Volume{unopenable, several} {
+		probe, err = OpenProbe(v, filepath.Join(p.Outside(), "probe"))
+		check(t, err)
+		if probe.reads.name != filepath.Join(p.Outside(), "probe") {
+			t.Errorf("reads %s", probe.reads.name)
+		}
+		for op := range numOps {
+			if err := probe.Do(op); err != nil {
+				t.Error(err)
+			}
+		}
+		probe.Close()
+	}
+
+	// With several devices and one of the volume's own, that one is read.
+	several.Name = p.Name()
+	probe, err = OpenProbe(several, "")
 	check(t, err)
-	if probe.reads.name != filepath.Join(p.Outside(), "probe") {
+	if probe.reads.name != p.Node() {
 		t.Errorf("reads %s", probe.reads.name)
 	}
-	for op := range numOps {
-		if err := probe.Do(op); err != nil {
-			t.Error(err)
-		}
+	if err := probe.Do(OpWrite); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("without a file: %v", err)
 	}
 	probe.Close()
 

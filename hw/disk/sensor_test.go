@@ -51,7 +51,7 @@ func TestSensor(t *testing.T) {
 			if err != nil || len(volumes) != 1 {
 				t.Fatal(volumes, err)
 			}
-			if diff := cmp.Diff(tt.want, openSensor(tree, volumes[0]).Read()); diff != "" {
+			if diff := cmp.Diff(tt.want, Look(tree, volumes[0])); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
