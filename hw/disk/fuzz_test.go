@@ -121,8 +121,8 @@ func FuzzRecord(f *testing.F) {
 		now, cause := time.Second, false
 		r.Observe(now, well)
 		var seq uint64
-		for ; len(bytes) >= 4; bytes = bytes[4:] {
-			word := binary.BigEndian.Uint32(bytes)
+		for rest := bytes; len(rest) >= 4; rest = rest[4:] {
+			word := binary.BigEndian.Uint32(rest)
 			now += time.Duration(word&0xff) * 100 * time.Millisecond
 			argument := word >> 16
 			switch word >> 8 & 3 {
@@ -150,10 +150,11 @@ func FuzzRecord(f *testing.F) {
 			}
 		}
 		// Long after the last word, with a device that is idle and well, nothing is known.
-		r.Observe(now, well)
-		r.Grade(now)
-		now += 3 * time.Minute
-		r.Observe(now, well)
+		for range len(bytes) + 4*60 {
+			now += time.Second
+			r.Observe(now, well)
+			r.Grade(now)
+		}
 		if g, why := r.Grade(now); g != Unknown {
 			t.Fatalf("%v in the end: %s", g, why)
 		}

@@ -16,7 +16,7 @@ type Limits struct {
 	Still time.Duration
 	// HungUnseen is the same where the device's counters cannot be read, or where there is no probe and the device stands still.
 	HungUnseen time.Duration
-	// Late is the age, or duration, of one operation that makes a disk slow.
+	// Late is the age of one operation that is not answered that makes a disk slow.
 	Late time.Duration
 	// Slow is what one in ten operations of a kind has to exceed to make a disk slow; to be healthy again they have to fall below half.
 	Slow [2]time.Duration

@@ -224,14 +224,12 @@ func (r *Record) enter(at time.Duration, g Grade, why string) {
 	}
 }
 
-// doubted says that a volume whose fault is gone has not worked for long enough to be believed, nor been silent for so long that
-// nothing is known of it any more.
+// doubted says that a volume whose fault is gone has not worked for long enough without a single error to be believed, nor been
+// silent for so long that nothing is known of it any more.
 func (r *Record) doubted(now time.Duration) bool {
 	heard := r.since
 	for _, a := range r.ops {
-		if a.faults > 0 {
-			r.since = max(r.since, a.fault.Ended)
-		}
+		r.since = max(r.since, a.fault.Ended)
 		if a.done {
 			heard = max(heard, a.good)
 		}
@@ -346,20 +344,15 @@ func (r *Record) slowness(now time.Duration) string {
 		}
 		age, slow := now-a.last.Began, a.tenth()
 		switch {
-		case a.running() && age >= r.limits.Late && r.seen.working(op) && !a.held():
+		case a.running() && age >= r.limits.Late && !a.held():
 			return fmt.Sprintf("a %s has not been answered for %s", op, seconds(age))
 		case !r.known(now): // what was measured is past
 		case slow >= limit:
 			return fmt.Sprintf("one %s in ten takes %s or longer", op, seconds(slow))
-		case a.counted > 0 && a.latest() >= r.limits.Late:
-			return fmt.Sprintf("a %s took %s", op, seconds(a.latest()))
 		}
 	}
 	return ""
 }
-
-// latest is how long the last operation took that was counted.
-func (a *attempts) latest() time.Duration { return a.recent[(a.counted-1)%recentOps] }
 
 // tenth is what one in ten of the recent operations took at least; 0 while there are too few.
 func (a *attempts) tenth() time.Duration {
