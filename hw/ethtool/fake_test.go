@@ -215,6 +215,9 @@ func (f ioctls) ethtool(name string, b []byte) error {
 	if name != "p1" || f.fill == nil {
 		return unix.EOPNOTSUPP
 	}
+	if len(b)%4 != 0 { // all structures of the kernel are made of words
+		return unix.EFAULT
+	}
 	return f.fill(binary.NativeEndian.Uint32(b), b)
 }
 

@@ -64,6 +64,53 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// TestWordsOfLinkModes: a count that is none, or does not fit what there is, leaves the sets empty and the rest as it is.
+func TestWordsOfLinkModes(t *testing.T) {
+	for _, words := range []int8{-128, -4, -1, 0, 1, 2, 127} {
+		b := make([]byte, settingsSize+3*4)
+		binary.NativeEndian.PutUint32(b[settingsSpeed:], 100)
+		for i := range b[settingsSize:] {
+			b[settingsSize+i] = 0xff
+		}
+		b[settingsWords] = uint8(words)
+		want := Mode{SpeedMbit: 100, Duplex: DuplexHalf, Autoneg: known(false)}
+		if words == 1 {
+			want.Supported, want.Announced, want.Partner = Modes{0xffffffff}, Modes{0xffffffff}, Modes{0xffffffff}
+		}
+		if diff := cmp.Diff(want, decodeSettings(b)); diff != "" {
+			t.Errorf("%d words:\n%s", words, diff)
+		}
+	}
+	most := &Client{old: true, host: ioctls{fill: func(command uint32, b []byte) error {
+		if command == unix.ETHTOOL_GLINKSETTINGS {
+			b[settingsWords] = 0x80 // 128 words, which a signed byte cannot ask for
+		}
+		return nil
+	}}}
+	if got, err := most.Mode(7); err != nil || got != decodeCommand(make([]byte, commandSize)) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestModes reads bitmaps of any length with any number of bits, bit by bit.
+func TestModes(t *testing.T) {
+	ones := make([]byte, 44)
+	for i := range ones {
+		ones[i] = 0xff
+	}
+	for length := range len(ones) + 1 {
+		for bits := range 300 {
+			m := modes(ones[:length], bits)
+			for i := -1; i < 300; i++ {
+				want := i >= 0 && i < bits && i < length/4*32 && i < maxModes
+				if m.Has(i) != want {
+					t.Fatalf("%d bits in %d bytes: mode %d: %t", bits, length, i, m.Has(i))
+				}
+			}
+		}
+	}
+}
+
 func TestCommand(t *testing.T) {
 	for _, c := range []struct {
 		low, high uint16
