@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -103,13 +104,21 @@ func groupID(files fs.FS, group string) (int, bool) {
 	return 0, false
 }
 
-// controller answers the clients of the control socket.
+// controller answers the clients of the control socket. There is place for so
+// many; when none is left, whoever was silent longest gives way, so that clients
+// who say nothing keep out nobody who asks.
 type controller struct {
 	answer   func(context.Context, Request) (any, error)
 	patience time.Duration
-	clients  chan struct{} // one for each client being served
 	working  sync.WaitGroup
+
+	mu      sync.Mutex
+	silent  []net.Conn // have a place and have not asked yet, the oldest first
+	talking int        // clients that asked and have no answer yet
 }
+
+// errCrowded is that all places are taken.
+var errCrowded = errors.New("too many clients at once, try again")
 
 // controlled answers clients until ctx ends.
 func (s *service) controlled(ctx context.Context) {
@@ -120,7 +129,7 @@ func (s *service) controlled(ctx context.Context) {
 }
 
 func newController(answer func(context.Context, Request) (any, error), patience time.Duration) *controller {
-	return &controller{answer: answer, patience: patience, clients: make(chan struct{}, controlClients)}
+	return &controller{answer: answer, patience: patience}
 }
 
 // serve answers clients until ctx ends, and closes l.
@@ -134,16 +143,48 @@ func (c *controller) serve(ctx context.Context, l net.Listener) {
 			pause(ctx, 100*time.Millisecond) // no descriptor left, most likely
 			continue
 		}
-		select {
-		case c.clients <- struct{}{}:
-			c.working.Go(func() {
-				c.client(ctx, conn)
-				<-c.clients
-			})
-		default:
-			reply(conn, 100*time.Millisecond, refusal{"too many clients at once, try again"})
+		if !c.admit(conn) {
+			reply(conn, 100*time.Millisecond, refusal{errCrowded.Error()})
+			continue
 		}
+		c.working.Go(func() { c.client(ctx, conn) })
 	}
+}
+
+// admit gives a client a place, if need be that of another.
+func (c *controller) admit(conn net.Conn) bool {
+	_ = conn.SetReadDeadline(time.Now().Add(c.patience)) // fails on a closed connection only, and so will Decode
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.silent)+c.talking >= controlClients {
+		if len(c.silent) == 0 {
+			return false
+		}
+		_ = c.silent[0].SetReadDeadline(time.Unix(1, 0))
+		c.silent = slices.Delete(c.silent, 0, 1)
+	}
+	c.silent = append(c.silent, conn)
+	return true
+}
+
+// hears says that a client has ended its silence, and whether it still had its
+// place. It is talking from then on.
+func (c *controller) hears(conn net.Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := slices.Index(c.silent, conn)
+	if at < 0 {
+		return false
+	}
+	c.silent = slices.Delete(c.silent, at, at+1)
+	c.talking++
+	return true
+}
+
+func (c *controller) leaves() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.talking--
 }
 
 // pause waits, but not for longer than ctx lives.
@@ -158,13 +199,18 @@ func pause(ctx context.Context, d time.Duration) {
 
 // client answers one client.
 func (c *controller) client(ctx context.Context, conn net.Conn) {
-	_ = conn.SetReadDeadline(time.Now().Add(c.patience)) // fails on a closed connection only, and so will Decode
 	ended := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer ended()
 	var r Request
 	d := json.NewDecoder(io.LimitReader(conn, controlRequest))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
+	err := d.Decode(&r)
+	if !c.hears(conn) {
+		reply(conn, c.patience, refusal{errCrowded.Error()})
+		return
+	}
+	defer c.leaves()
+	if err != nil {
 		reply(conn, c.patience, refusal{"not a request: " + err.Error()})
 		return
 	}
@@ -230,7 +276,8 @@ func Query(ctx context.Context, runtimeDir string, r Request) ([]byte, error) {
 	if until, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(until)
 	}
-	if err := json.NewEncoder(conn).Encode(r); err != nil {
+	// Who is refused at once cannot ask any more, and finds the reason all the same.
+	if err := json.NewEncoder(conn).Encode(r); err != nil && !errors.Is(err, unix.EPIPE) {
 		return nil, fmt.Errorf("cannot ask the service: %w", err)
 	}
 	text, err := io.ReadAll(io.LimitReader(conn, maxDocument))

@@ -117,23 +117,51 @@ func TestControlRefuses(t *testing.T) {
 	}
 }
 
-// TestControlBounds: clients that say nothing hold up nobody for long.
+// TestControlBounds: clients that say nothing keep out nobody who asks, and do not stay for long.
 func TestControlBounds(t *testing.T) {
 	dir, _ := control(t, 300*time.Millisecond, func(context.Context, Request) (any, error) { return struct{}{}, nil })
-	silent := make([]net.Conn, controlClients)
+	silent := make([]net.Conn, 3*controlClients)
 	for i := range silent {
 		silent[i] = dial(t, dir)
 	}
-	if got := refused(t, dial(t, dir)); got != "too many clients at once, try again" {
-		t.Errorf("got %q", got)
+	if _, err := Query(t.Context(), dir, Request{Verb: "status"}); err != nil {
+		t.Errorf("beside silent clients: %v", err)
 	}
-	for _, conn := range silent {
-		if got := refused(t, conn); !strings.Contains(got, "timeout") {
-			t.Errorf("got %q", got)
+	for i, conn := range silent {
+		want := "timeout"
+		if i <= len(silent)-controlClients { // it had to give way to who came after it
+			want = errCrowded.Error()
+		}
+		if got := refused(t, conn); !strings.Contains(got, want) {
+			t.Errorf("client %d: got %q, want %q", i, got, want)
 		}
 	}
-	if _, err := Query(t.Context(), dir, Request{Verb: "status"}); err != nil {
-		t.Errorf("after the silent clients are gone: %v", err)
+}
+
+// TestControlIsFull: who asks gives way to nobody.
+func TestControlIsFull(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	dir, _ := control(t, controlPatience, func(context.Context, Request) (any, error) {
+		asked <- struct{}{}
+		<-answer
+		return struct{}{}, nil
+	})
+	answered := make(chan error, controlClients)
+	for range controlClients {
+		go func() {
+			_, err := Query(t.Context(), dir, Request{Verb: "status"})
+			answered <- err
+		}()
+		<-asked
+	}
+	if got := refused(t, dial(t, dir)); got != errCrowded.Error() {
+		t.Errorf("got %q", got)
+	}
+	close(answer)
+	for range controlClients {
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
 	}
 }
 

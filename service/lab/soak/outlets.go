@@ -57,10 +57,8 @@ func frozenOutlets(s *stage) error {
 	if err := s.watch(s.trouble); err != nil {
 		return err
 	}
-	enough()
-	pests.Wait()
-	for _, m := range s.Members() {
-		status, err := s.patientStatus(m)
+	for _, m := range s.Members() { // while the clients misbehave: they must not keep out one who asks
+		status, err := m.Status()
 		if err != nil {
 			return err
 		}
@@ -69,6 +67,8 @@ func frozenOutlets(s *stage) error {
 			s.complain("%s lost no line although nobody read any, or does not say so", m.Name())
 		}
 	}
+	enough()
+	pests.Wait()
 	s.undisturbed()
 	s.onTime()
 	return s.thaw()
@@ -188,14 +188,6 @@ func rest(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-time.After(d):
 	}
-}
-
-// statusPatience is how long the clients of before may keep their places.
-const statusPatience = 20 * time.Second
-
-// patientStatus asks for the status until it is told.
-func (s *stage) patientStatus(m *lab.Member) (lab.Status, error) {
-	return m.AwaitStatus(statusPatience, func(lab.Status) bool { return true })
 }
 
 // thaw has everybody go on, and wants the daemons to be understood again: the journal tells of the loss, PID 1 hears the

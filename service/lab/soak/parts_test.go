@@ -97,7 +97,7 @@ func TestExcused(t *testing.T) {
 		{0, nil, false}, {0, []string{"x"}, false}, {99 * time.Millisecond, []string{"x"}, false},
 		{100 * time.Millisecond, []string{"x"}, true}, {time.Second, nil, false},
 	} {
-		s := &stage{setting: setting{fast: true}, cables: newGauge(), complaints: tt.complaints}
+		s := &stage{setting: setting{fast: true}, cables: newGauge(), control: newGauge(), complaints: tt.complaints}
 		s.cables.late = []time.Duration{1, tt.held, 2}
 		if got := s.excused(); got != tt.want || (s.outcome.busy != "") != tt.want {
 			t.Errorf("held up for %v, complaints %q: %v, %q", tt.held, tt.complaints, got, s.outcome.busy)

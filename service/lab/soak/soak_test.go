@@ -134,7 +134,7 @@ func tellTest(t *testing.T, y story, p programs, trouble time.Duration, shared b
 func TestStoriesCanFail(t *testing.T) {
 	p := underTest(t)
 	for _, test := range []struct{ story, defect, global, complaint string }{
-		{"outlets", "loud", "", "status not as awaited"},
+		{"outlets", "loud", "", "status of A: "},
 		{"calm", "deadlock", "", "watchdog kills"},
 		{"disk-error", "", "storage_yield off", "do not come to B"},
 	} {
