@@ -111,20 +111,21 @@ func prefixed(h Helper, log func(string)) func(string) {
 const (
 	helperGrowth = 10
 	helperHeap   = 32 << 20
-	// helperThreads is how many threads run Go code at once. One that waits for a program to be started counts as running, and
-	// one at most does: the other goes on, on a machine with one processor as well.
-	helperThreads = 2
+	// forkingThreads is how many threads run Go code at once where programs are started. One that waits for a program to be
+	// started counts as running, and one at most does: the other goes on, on a machine with one processor as well.
+	forkingThreads = 2
 )
 
 // beHelper gives up what the process has inherited from the service, and makes it small. What fails is worth a line and
 // nothing more; locked memory needs no word, since it does not survive exec.
 func beHelper(h Helper) (failed []error) {
 	runtime.MemProfileRate = 0
-	runtime.GOMAXPROCS(helperThreads)
 	debug.SetMemoryLimit(helperHeap)
 	if h == HelperDisk {
+		runtime.GOMAXPROCS(1)
 		debug.SetGCPercent(helperGrowth)
 	} else {
+		runtime.GOMAXPROCS(forkingThreads)
 		debug.SetGCPercent(-1) // see forks
 	}
 	if h == HelperScripts {

@@ -10,17 +10,30 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"standfast/service"
 )
+
+// helperCommand holds what the program starts for itself. The helpers of the service are not among it: see helper.
+func helperCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "helper", Hidden: true, Short: "Processes that work for this program", Args: usage(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(doctorHelper())
+	return c
+}
+
+// isHelper says that a command line is that of a process beside the service.
+func isHelper(args []string) bool {
+	kinds := []service.Helper{service.HelperScripts, service.HelperDisk, service.HelperLauncher}
+	return len(args) > 1 && args[0] == "helper" && slices.Contains(kinds, service.Helper(args[1]))
+}
 
 // helper is a process that works beside the service, started by a unit or by the service itself. It is not among the
 // commands, which are for people, and whose tree would cost each helper half a megabyte for as long as it runs.
 func helper(args []string, complaints io.Writer) int {
-	kinds := []service.Helper{service.HelperScripts, service.HelperDisk, service.HelperLauncher}
-	if len(args) == 0 || !slices.Contains(kinds, service.Helper(args[0])) {
-		fmt.Fprintf(complaints, "standfast: a helper is one of %v\n", kinds)
-		return exitRefused
-	}
 	h := service.Helper(args[0])
 	flags := flag.NewFlagSet("standfast helper "+args[0], flag.ContinueOnError)
 	flags.SetOutput(complaints)

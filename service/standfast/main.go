@@ -37,7 +37,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run executes one command line and returns the exit status.
 func run(args []string, out, complaints io.Writer) int {
-	if len(args) > 0 && args[0] == "helper" {
+	if isHelper(args) {
 		return helper(args[1:], complaints)
 	}
 	root := command()
@@ -77,7 +77,7 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), doctorCommand(), versionCommand(), helperCommand())
 	return root
 }
 
