@@ -156,6 +156,10 @@ x 1 8:1 / /bad rw - ext4 a rw
 			t.Errorf("%s: got %s, want %s", name, got.device, want)
 		}
 	}
+	own := parseMounts([]byte("1 1 0:2 / / rw - rootfs rootfs rw\n2 1 8:1 / / rw - ext4 /dev/sda1 rw\n"))
+	if got, ok := mountOf(own, "/var"); got.device != "8:1" || !ok {
+		t.Errorf("where the root is its own parent: %+v", got)
+	}
 	if diff := cmp.Diff([]string{"rw"}, mounts[6].super); diff != "" {
 		t.Errorf("options behind an empty source (-want +got):\n%s", diff)
 	}
