@@ -27,6 +27,8 @@ type disease struct {
 	infect func(*hwtest.Disk) error
 	state  string        // of the storage, as the router has to say
 	within time.Duration // of its beginning
+	// passes says that the storage is as before when the disk is healed. A file system that had an error stays read-only.
+	passes bool
 }
 
 // The states of storage that matter here.
@@ -36,15 +38,15 @@ const (
 	storageFailed  = "failed"
 )
 
-func hangs() disease   { return disease{(*hwtest.Disk).Hang, storageFailed, resignBound} }
-func fails() disease   { return disease{(*hwtest.Disk).Fail, storageFailed, resignBound} }
-func wears() disease   { return disease{(*hwtest.Disk).FailWrites, storageFailed, resignBound} }
-func fillsUp() disease { return disease{(*hwtest.Disk).Fill, storageHealthy, 0} }
+func hangs() disease   { return disease{(*hwtest.Disk).Hang, storageFailed, resignBound, true} }
+func fails() disease   { return disease{(*hwtest.Disk).Fail, storageFailed, resignBound, false} }
+func wears() disease   { return disease{(*hwtest.Disk).FailWrites, storageFailed, resignBound, false} }
+func fillsUp() disease { return disease{(*hwtest.Disk).Fill, storageHealthy, 0, false} }
 func readOnly() disease {
-	return disease{func(d *hwtest.Disk) error { return d.Remount(true) }, storageHealthy, 0}
+	return disease{func(d *hwtest.Disk) error { return d.Remount(true) }, storageHealthy, 0, false}
 }
 func slows() disease {
-	return disease{func(d *hwtest.Disk) error { return d.Slow(2500 * time.Millisecond) }, storageSlow, 30 * time.Second}
+	return disease{func(d *hwtest.Disk) error { return d.Slow(2500 * time.Millisecond) }, storageSlow, 30 * time.Second, true}
 }
 
 // addDisk puts a disk under a member, which will look at it and at no other.
@@ -117,7 +119,7 @@ func harmless(d disease) func(*stage) error {
 	}
 }
 
-// resigned is a disease with which the MASTER resigns to its peer, once, and comes back when it is healed.
+// resigned is a disease with which the MASTER resigns to its peer, once. If there is time it is seen to come back, where the disease passes.
 func resigned(d disease) func(*stage) error {
 	return func(s *stage) error {
 		if err := s.sick(d, s.A); err != nil {
@@ -139,7 +141,7 @@ func resigned(d disease) func(*stage) error {
 		s.atMostOne(stuck)
 		s.went([][]string{{"BACKUP"}, {"MASTER"}})
 		s.healthy()
-		if s.trouble >= time.Minute {
+		if d.passes && s.trouble >= time.Minute {
 			if err := s.healed(); err != nil {
 				return err
 			}
