@@ -66,14 +66,6 @@ func TestCommands(t *testing.T) {
 			[]string{"the cable of no-such-port is not tested: no such port"}},
 		{"cable and drivers", []string{"doctor", "--drivers", "--cable-test", "x"}, 2, nil, []string{"drivers", "cable-test", "standfast doctor --help"}},
 		{"doctor of what", []string{"doctor", "me"}, 2, nil, []string{"standfast doctor --help"}},
-		{"helper that ends by itself", []string{"helper", "scripts", "--runtime-dir", t.TempDir(), "--linger", "1ms"}, 0, nil, nil},
-		{"disk helper that ends by itself", []string{"helper", "disk", "--runtime-dir", t.TempDir(), "--linger", "1ms"}, 0, nil, nil},
-		{"launcher that ends by itself", []string{"helper", "launch", "--runtime-dir", t.TempDir(), "--linger", "1ms"}, 0, nil, nil},
-		{"helper for nothing", []string{"helper", "nothing"}, 2, nil, []string{`unknown command "nothing" for "standfast helper"`}},
-		{"helper with too much", []string{"helper", "disk", "sda"}, 2, nil, []string{`"sda" is too much after helper disk`}},
-		{"helper with an unknown flag", []string{"helper", "disk", "--fast"}, 2, nil, []string{"-fast"}},
-		{"helper of the doctor", []string{"helper", "doctor", "--file", nowhere, "--runtime-dir", nowhere}, 0, []string{"{"}, nil},
-		{"helper nowhere", []string{"helper", "scripts", "--runtime-dir", nowhere}, 1, nil, []string{"cannot listen on " + nowhere}},
 		{"status of nobody", []string{"status", "--runtime-dir", nowhere}, 3, nil, []string{"standfast is not running in " + nowhere}},
 		{"why of nobody", []string{"why", "VI_0", "--json", "--runtime-dir", nowhere}, 3, nil, []string{"standfast is not running"}},
 	} {
@@ -114,6 +106,39 @@ func TestDoctor(t *testing.T) {
 	}
 	if d.Worst != service.SeverityHazard { // the story's ports are not there
 		t.Errorf("worst %v", d.Worst)
+	}
+}
+
+// TestHelperCommands runs each as a process of its own: a helper makes itself small, and takes a name.
+func TestHelperCommands(t *testing.T) {
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	for _, test := range []struct {
+		name   string
+		args   []string
+		status int
+		out    []string
+		err    []string
+	}{
+		{"helper that ends by itself", []string{"helper", "scripts", "--runtime-dir", t.TempDir(), "--linger", "1ms"}, 0, nil, nil},
+		{"disk helper that ends by itself", []string{"helper", "disk", "--runtime-dir", t.TempDir(), "--linger", "1ms"}, 0, nil, nil},
+		{"launcher that ends by itself", []string{"helper", "launch", "--runtime-dir", t.TempDir(), "--linger", "1ms"}, 0, nil, nil},
+		{"helper for nothing", []string{"helper", "nothing"}, 2, nil, []string{`unknown command "nothing" for "standfast helper"`}},
+		{"helper with too much", []string{"helper", "disk", "sda"}, 2, nil, []string{`"sda" is too much after helper disk`}},
+		{"helper with an unknown flag", []string{"helper", "disk", "--fast"}, 2, nil, []string{"-fast"}},
+		{"helper of the doctor", []string{"helper", "doctor", "--file", nowhere, "--runtime-dir", nowhere}, 0, []string{"{"}, nil},
+		{"helper nowhere", []string{"helper", "scripts", "--runtime-dir", nowhere}, 1, nil, []string{"cannot listen on " + nowhere}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var out, complaints bytes.Buffer
+			c := exec.Command("/proc/self/exe", test.args...)
+			c.Env = append(os.Environ(), "STANDFAST_AS_PROGRAM=1")
+			c.Stdout, c.Stderr = &out, &complaints
+			if err := c.Run(); c.ProcessState == nil || c.ProcessState.ExitCode() != test.status {
+				t.Errorf("%v, want status %d", err, test.status)
+			}
+			wantIn(t, "output", out.String(), test.out)
+			wantIn(t, "complaints", complaints.String(), test.err)
+		})
 	}
 }
 
