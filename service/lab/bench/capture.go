@@ -21,7 +21,6 @@ type capture struct {
 	mu    sync.Mutex
 	last  map[byte]time.Duration // of each virtual router, on the wall clock
 	gaps  []time.Duration        // between one advert of a virtual router and its next
-	lost  uint64                 // frames that the kernel could not keep for this process
 	ended bool
 }
 
