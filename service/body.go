@@ -83,7 +83,8 @@ type body struct {
 	wishes latest[configfs.Process]
 
 	inherited process.Schedule // from whoever started the process
-	asked     process.Schedule // last, granted or not
+	asked     configfs.Process // of the scheduler, last; granted or not
+	remarks   [trouble]string  // by what they are about
 	state     atomic.Pointer[Body]
 	device    watchdogDevice // nil: none is open
 	path      string         // of the device
@@ -119,25 +120,44 @@ func (b *body) settle(p configfs.Process) {
 	s := Body{Watchdog: watchdogOff}
 	var err error
 	if s.Locked, err = b.edge.Lock(); err != nil {
-		b.remark(&s, fmt.Sprintf("memory is not locked (%v), and a disk that hangs may stop the service: set LimitMEMLOCK=infinity in its unit, or grant it CAP_IPC_LOCK", err))
+		b.remark(aboutMemory, fmt.Sprintf("memory is not locked (%v), and a disk that hangs may stop the service: set LimitMEMLOCK=infinity in its unit, or grant it CAP_IPC_LOCK", err))
 	}
 	if b.inherited, err = b.edge.Scheduled(); err != nil {
 		b.log.Debug(err.Error())
 	}
 	b.schedule(&s, p)
 	b.log.Info(fmt.Sprintf("Memory locked: %v; scheduling: %v", s.Locked, s.Schedule))
-	b.state.Store(&s)
+	b.publish(s)
 }
 
-func (b *body) remark(s *Body, text string) {
+// What remarks are about; the newest of each counts.
+const (
+	aboutMemory = iota
+	aboutScheduling
+	aboutWatchdog
+	trouble // their number
+)
+
+func (b *body) remark(about int, text string) {
 	b.log.Warn(text)
-	s.Remarks = append(s.Remarks, text)
+	b.remarks[about] = text
+}
+
+// publish shows the body to whoever asks.
+func (b *body) publish(s Body) {
+	s.Remarks = nil
+	for _, text := range b.remarks {
+		if text != "" {
+			s.Remarks = append(s.Remarks, text)
+		}
+	}
+	b.state.Store(&s)
 }
 
 // schedule takes the best of what is wished for and permitted.
 func (b *body) schedule(s *Body, p configfs.Process) {
 	want := b.wanted(p)
-	b.asked = want
+	b.asked, b.remarks[aboutScheduling] = scheduling(p), ""
 	err := b.edge.Schedule(want)
 	if err == nil {
 		s.Schedule = want
@@ -147,7 +167,7 @@ func (b *body) schedule(s *Body, p configfs.Process) {
 	if errors.Is(err, process.ErrLimited) {
 		remedy = "set LimitRTTIME=infinity in its unit"
 	}
-	b.remark(s, fmt.Sprintf("adverts may leave late on a busy machine, no %v (%v): %s, or write vrrp_rt_priority 0 to do without", want, err, remedy))
+	b.remark(aboutScheduling, fmt.Sprintf("adverts may leave late on a busy machine, no %v (%v): %s, or write vrrp_rt_priority 0 to do without", want, err, remedy))
 	if fallback := (process.Schedule{Nice: b.nice(p)}); want.RealTime() && b.edge.Schedule(fallback) == nil {
 		s.Schedule = fallback
 		return
@@ -193,7 +213,7 @@ func (b *body) nice(p configfs.Process) int {
 	return defaultNice
 }
 
-// keepBody follows the wishes of the configuration, and feeds the device as the
+// keep follows the wishes of the configuration, and feeds the device as the
 // service manager's watchdog is fed. Nobody waits for it.
 func (b *body) keep(ctx context.Context) {
 	defer b.disarm()
@@ -213,24 +233,27 @@ func (b *body) keep(ctx context.Context) {
 
 // follow has the process as the configuration wants it now.
 func (b *body) follow(p configfs.Process) {
-	now := *b.state.Load()
-	s := Body{Locked: now.Locked, Watchdog: now.Watchdog}
-	if b.wanted(p) != b.asked {
+	s := *b.state.Load()
+	if scheduling(p) != b.asked {
 		b.schedule(&s, p)
 		b.log.Info(fmt.Sprintf("Scheduling: %v", s.Schedule))
-	} else {
-		s.Schedule, s.Remarks = now.Schedule, now.Remarks
 	}
 	if p.Watchdog.Name != b.path {
 		b.disarm()
 		b.arm(&s, p.Watchdog.Name)
 	}
-	b.state.Store(&s)
+	b.publish(s)
+}
+
+// scheduling is what a configuration asks of the scheduler.
+func scheduling(p configfs.Process) configfs.Process {
+	p.Watchdog = configfs.Path{}
+	return p
 }
 
 // arm opens a watchdog device, from which moment on it has to be fed.
 func (b *body) arm(s *Body, path string) {
-	b.path, s.Watchdog = path, watchdogOff
+	b.path, b.starved, b.remarks[aboutWatchdog], s.Watchdog = path, false, "", watchdogOff
 	if path == "" {
 		return
 	}
@@ -239,7 +262,7 @@ func (b *body) arm(s *Body, path string) {
 		err = errors.Join(fmt.Errorf("the watchdog %s resets the host after %v, %v are the least", path, device.Timeout(), leastTimeout), device.Close())
 	}
 	if err != nil {
-		b.remark(s, fmt.Sprintf("%v: name another in watchdog_device, or write off; systemd has the first one if RuntimeWatchdogSec= is set", err))
+		b.remark(aboutWatchdog, fmt.Sprintf("%v: name another in watchdog_device, or write off; systemd has the first one if RuntimeWatchdogSec= is set", err))
 		return
 	}
 	b.device, s.Watchdog = device, watchdogArmed
@@ -282,11 +305,11 @@ func (b *body) feed() {
 	if known == b.starved {
 		return
 	}
-	now := *b.state.Load()
-	now.Watchdog = watchdogArmed
+	s := *b.state.Load()
+	s.Watchdog = watchdogArmed
 	if b.starved {
 		b.log.Error(fmt.Sprintf("the watchdog %s is not fed and will reset this host: %s", b.path, starved))
-		now.Watchdog = watchdogStarved
+		s.Watchdog = watchdogStarved
 	}
-	b.state.Store(&now)
+	b.publish(s)
 }

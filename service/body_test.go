@@ -149,6 +149,7 @@ func TestWhatABodyGets(t *testing.T) {
 func TestMemoryIsNotLocked(t *testing.T) {
 	b, log, _ := bodyOn(&machine{locked: process.LockedText, lockErr: process.ErrNoLimit})
 	b.settle(configfs.Process{})
+	b.follow(configfs.Process{RealTime: 10}) // which changes nothing about memory
 	if got := *b.state.Load(); got.Locked != process.LockedText || len(got.Remarks) != 1 || !strings.Contains(got.Remarks[0], "LimitMEMLOCK=infinity") {
 		t.Errorf("body %+v", got)
 	}
@@ -169,6 +170,10 @@ func TestReloadChangesTheSchedule(t *testing.T) {
 	b.settle(configfs.Process{RealTime: 60})
 	if len(b.state.Load().Remarks) != 1 {
 		t.Errorf("remarks %q", b.state.Load().Remarks)
+	}
+	b.follow(configfs.Process{RealTime: 60, Nice: 4, NiceSaid: true})
+	if got := *b.state.Load(); got.Schedule != (process.Schedule{Nice: 4}) || len(got.Remarks) != 1 {
+		t.Errorf("another nice value where real time is refused: %+v", got)
 	}
 	b.follow(configfs.Process{RealTime: 40})
 	if got := *b.state.Load(); got.Schedule.Priority != 40 || len(got.Remarks) != 0 || got.Locked != process.LockedAll {
