@@ -102,12 +102,15 @@ func (c *Client) Module(index int) (Module, error) {
 
 func (c *Client) module(index int) (Module, error) {
 	read := func(at place) ([]byte, error) { return c.page(index, at) }
-	if c.connect() != nil && c.old {
+	switch err := c.connect(); {
+	case c.old:
 		memory, err := c.oldMemory(index)
 		if err != nil {
 			return Module{}, c.silent(index, err)
 		}
 		read = memory
+	case err != nil:
+		return Module{}, err
 	}
 	m, err := readModule(read)
 	if err != nil {

@@ -419,9 +419,9 @@ func (p pages) inARow(kind, size uint32) func(uint32, []byte) error {
 			binary.NativeEndian.PutUint32(b[8:], size)
 			return nil
 		case unix.ETHTOOL_GMODULEEEPROM:
-			offset := binary.NativeEndian.Uint32(b[8:])
-			if offset+binary.NativeEndian.Uint32(b[12:]) > size {
-				return unix.EINVAL
+			offset, length := binary.NativeEndian.Uint32(b[8:]), binary.NativeEndian.Uint32(b[12:])
+			if length != half || int(length) != len(b)-eepromSize || offset+length > size {
+				return unix.EFAULT
 			}
 			where := place{i2c: deviceA0, high: offset%256 == half}
 			if offset >= 256 {
@@ -457,6 +457,57 @@ func TestModule(t *testing.T) {
 	}
 }
 
+// TestRow: what lies in a row are the halves of page 0 and, of an SFP with diagnostics, those of the second device behind them.
+func TestRow(t *testing.T) {
+	const kind8079, kind8636 = 1, 3
+	for _, c := range []struct {
+		place place
+		kind  uint32
+		want  uint32
+		ok    bool
+	}{
+		{a0, kind8079, 0, true}, {a0high, kind8079, 128, true}, {a2, kind8079, 0, false},
+		{a0, kind8472, 0, true}, {a2, kind8472, 256, true}, {place{i2c: deviceA2, high: true}, kind8472, 384, true},
+		{a0high, kind8636, 128, true}, {page1, kind8636, 0, false}, {page11, kind8636, 0, false},
+	} {
+		got, ok := row(c.place, c.kind)
+		if ok != c.ok || ok && got != c.want {
+			t.Errorf("%+v of kind %d: %d, %t", c.place, c.kind, got, ok)
+		}
+	}
+}
+
+// TestOldMemory reads up to the last byte and not beyond.
+func TestOldMemory(t *testing.T) {
+	memory := at(a0, sfp()).and(at(a0high, map[int]byte{128: 7}), at(a2, measured()))
+	for _, c := range []struct {
+		size uint32
+		want map[place]bool
+	}{
+		{512, map[place]bool{a0: true, a0high: true, a2: true, page1: false}},
+		{384, map[place]bool{a0: true, a0high: true, a2: true}},
+		{383, map[place]bool{a0: true, a0high: true, a2: false}},
+		{256, map[place]bool{a0: true, a0high: true, a2: false}},
+		{255, map[place]bool{a0: true, a0high: false}},
+		{127, map[place]bool{a0: false}},
+		{0, map[place]bool{a0: false}},
+	} {
+		client := &Client{old: true, host: ioctls{fill: memory.inARow(kind8472, c.size)}}
+		read, err := client.oldMemory(7)
+		ok(t, err)
+		for place, readable := range c.want {
+			got, err := read(place)
+			want, _ := memory.read(place)
+			switch {
+			case readable && (err != nil || !bytes.Equal(got, want)):
+				t.Errorf("%d bytes, %+v: %x, %v", c.size, place, got, err)
+			case !readable && !IsUnsupported(err):
+				t.Errorf("%d bytes, %+v: %v, want that there is none", c.size, place, err)
+			}
+		}
+	}
+}
+
 // TestModuleErrors: what a driver answers for want of a module says nothing about the port.
 func TestModuleErrors(t *testing.T) {
 	for _, c := range []struct {
@@ -467,6 +518,8 @@ func TestModuleErrors(t *testing.T) {
 	}{
 		{unix.EIO, 0, ErrModuleSilent, false},
 		{unix.ENXIO, 0, ErrModuleSilent, false},
+		{unix.ETIMEDOUT, 0, ErrModuleSilent, false},
+		{unix.EREMOTEIO, 0, ErrModuleSilent, false},
 		{unix.EINVAL, 0, ErrModuleSilent, false},
 		{unix.ENODEV, 0, ErrModuleSilent, false},
 		{unix.ENODEV, unix.EOPNOTSUPP, ErrModuleSilent, false},
