@@ -12,9 +12,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -48,6 +50,22 @@ func run(args []string) int {
 		return 1
 	}
 	defer os.RemoveAll(scratch)
+	os.Setenv("TMPDIR", scratch) // the pairs' files go with it too; everything else goes with this process
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
+	told := make(chan int, 1)
+	go func() { told <- p.report(scratch) }()
+	select {
+	case status := <-told:
+		return status
+	case <-interrupted:
+		fmt.Fprintln(os.Stderr, "soak: interrupted")
+		return 1
+	}
+}
+
+// report tells the stories, prints the table and returns the exit status.
+func (p plan) report(scratch string) int {
 	rows, err := p.tell(programs{product: p.standfast, defective: sync.OnceValues(func() (string, error) { return buildProgram(scratch, true) })})
 	table(os.Stdout, p.trouble, rows)
 	if err != nil {
