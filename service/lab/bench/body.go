@@ -227,7 +227,7 @@ type alone struct {
 }
 
 // settlePatience is how long a daemon may take until it advertises.
-const settlePatience = 20 * time.Second
+const settlePatience = time.Minute
 
 // onRouter starts a daemon and hands it to f.
 func onRouter(d lab.Daemon, configuration string, f func(*alone) error) (err error) {
@@ -295,9 +295,10 @@ func (a *alone) listen(instances, adverts int) ([]time.Duration, error) {
 	}
 	a.capture.forget()
 	expected := time.Duration(adverts/instances) * advertEvery
-	for deadline := time.Now().Add(2*expected + settlePatience); a.capture.count() < adverts; {
+	patience := 4*expected + settlePatience // a MASTER that was late falls silent, and listens first
+	for deadline := time.Now().Add(patience); a.capture.count() < adverts; {
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("only %d adverts left the port in %v", a.capture.count(), 2*expected+settlePatience)
+			return nil, fmt.Errorf("only %d adverts left the port in %v", a.capture.count(), patience)
 		}
 		if err := a.churn(); err != nil {
 			return nil, err
