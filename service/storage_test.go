@@ -30,27 +30,34 @@ func storagePair(t *testing.T, globals string) (p *pair, d *twinStorage) {
 func (s *twinStorage) tries(h *twinHost, outcome func(op disk.Op) (took time.Duration, errno unix.Errno)) (stop func()) {
 	over, ended := make(chan struct{}), make(chan struct{})
 	now := h.edges().now
+	tell := func(x disk.Sample) bool {
+		select {
+		case s.words <- diskWord{Ready: true, Samples: []diskSample{{Device: "8:1", Sample: x}}}:
+			return true
+		case <-over:
+			return false
+		}
+	}
 	go func() {
 		defer close(ended)
 		for i := 0; ; i++ {
 			x := disk.Sample{Op: disk.Op(i % 2), Seq: uint64(now()), Began: now()}
 			took, errno := outcome(x.Op)
-			if took > 0 {
-				x.Ended, x.Errno = x.Began+took, errno
-				time.Sleep(took)
+			if (took == 0 || took >= time.Second) && !tell(x) {
+				return
 			}
-			select {
-			case s.words <- diskWord{Ready: true, Samples: []diskSample{{Device: "8:1", Sample: x}}}:
-			case <-over:
+			if took == 0 { // it hangs
+				<-over
+				return
+			}
+			time.Sleep(took)
+			x.Ended, x.Errno = now(), errno
+			if !tell(x) {
 				return
 			}
 			select {
 			case <-time.After(time.Second):
 			case <-over:
-				return
-			}
-			if took == 0 { // it hangs
-				<-over
 				return
 			}
 		}
@@ -161,7 +168,7 @@ func TestStorageStates(t *testing.T) {
 		{"full", "", writable, func(op disk.Op) (time.Duration, unix.Errno) {
 			return time.Millisecond, map[disk.Op]unix.Errno{disk.OpWrite: unix.ENOSPC}[op]
 		}, "healthy", "", time.Minute},
-		{"slow", "", writable, func(disk.Op) (time.Duration, unix.Errno) { return 4 * time.Second, 0 }, "slow", "took 4.0 s", time.Minute},
+		{"slow", "", hung(), func(disk.Op) (time.Duration, unix.Errno) { return 4 * time.Second, 0 }, "slow", "a ", time.Minute},
 		{"nobody tries", "", writable, nil, "unknown", "", 5 * time.Second},
 		{"not watched", "storage_watch off", hung(), hangs, "unwatched", "storage_watch is off", time.Minute},
 		{"elsewhere", "storage_watch /srv", hung(), hangs, "unwatched", "no disk is under it", time.Minute},
