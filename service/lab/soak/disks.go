@@ -46,7 +46,7 @@ func readOnly() disease {
 	return disease{func(d *hwtest.Disk) error { return d.Remount(true) }, storageHealthy, 0, false}
 }
 func slows() disease {
-	return disease{func(d *hwtest.Disk) error { return d.Slow(2500 * time.Millisecond) }, storageSlow, 30 * time.Second, true}
+	return disease{func(d *hwtest.Disk) error { return d.Slow(1200 * time.Millisecond) }, storageSlow, 40 * time.Second, true}
 }
 
 // addDisk puts a disk under a member, which will look at it and at no other.

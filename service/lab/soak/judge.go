@@ -20,11 +20,14 @@ func (s *stage) begin() {
 	s.began = time.Now()
 }
 
+// heldUp is how long no machine has to hold up anybody on it, even one that hurries.
+const heldUp = 250 * time.Millisecond
+
 // excused says that the machine held up the cables, or whoever is as urgent as a daemon, for so long that routers had to think
 // that something is wrong.
 func (s *stage) excused() bool {
 	held := max(s.cables.quantile(100), s.control.quantile(100))
-	if len(s.complaints) == 0 || held < s.interval() {
+	if len(s.complaints) == 0 || held < min(s.interval(), heldUp) {
 		return false
 	}
 	s.outcome.busy = fmt.Sprintf("it held up the laboratory for %v: %s", held, strings.Join(s.complaints, "; "))

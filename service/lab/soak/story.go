@@ -60,7 +60,7 @@ func stories() []story {
 		{"disk-worn", "every write fails, and the file system makes itself read-only: the same", sick, resigned(wears())},
 		{"disk-readonly", "an administrator remounts the file system read-only: no fault, nobody moves", sick, harmless(readOnly())},
 		{"disk-full", "the file system is full: no fault, nobody moves", sick, harmless(fillsUp())},
-		{"disk-slow", "every request takes 2.5 s: slow, nobody moves", sick, harmless(slows())},
+		{"disk-slow", "every request takes 1.2 s: slow, nobody moves", sick, harmless(slows())},
 		{"disk-alone", "the disk of a MASTER without a peer hangs: it keeps serving, and says so", alone, kept(hangs())},
 		{"disk-both", "both disks hang: one router keeps serving, no going to and fro", sicker, shared(hangs())},
 		{"disk-root", "the disk hangs on which the MASTER's program, configuration and scripts are, and it is told to reload: it resigns within 10 s, and can be stopped", rooted, uprooted},
