@@ -71,6 +71,15 @@ want_keepalived() {
 	! have systemctl || systemctl disable keepalived >/dev/null 2>&1 || true
 }
 
+# want_file_systems: disks that fail are tried with each file system that routers run from. Without its tools it is left out.
+want_file_systems() {
+	local missing=()
+	have mkfs.ext4 || missing+=(e2fsprogs)
+	have mkfs.xfs || missing+=(xfsprogs)
+	have mkfs.btrfs || missing+=(btrfs-progs)
+	[ ${#missing[@]} = 0 ] || lacking "${missing[@]}" || say "without ${missing[*]}: their file systems are left out"
+}
+
 # product GOARCH OUTPUT
 product() {
 	CGO_ENABLED=0 GOOS=linux GOARCH=$1 go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$2" ./service/standfast
@@ -121,6 +130,7 @@ linted() {
 tested() {
 	want_race
 	want_keepalived
+	want_file_systems
 	local cgo=0
 	[ -z "$race" ] || cgo=1
 	say "layout"

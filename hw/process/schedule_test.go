@@ -121,9 +121,10 @@ func TestEveryThreadIsRealTime(t *testing.T) {
 	if err := ResetScheduling(); err != nil {
 		t.Fatal(err)
 	}
-	// A thread that was real time keeps its nice value for the time after.
-	if got := schedules(t); len(got) != 1 || got[origin] == 0 {
-		t.Errorf("threads by schedule: %v, want %v only", got, origin)
+	// A thread that was real time keeps its nice value for the time after, unless it was a privilege.
+	modest := Schedule{Nice: max(0, origin.Nice)}
+	if got := schedules(t); len(got) != 1 || got[modest] == 0 {
+		t.Errorf("threads by schedule: %v, want %v only", got, modest)
 	}
 }
 
