@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -356,12 +355,16 @@ func (s *stage) killDiskHelper() {
 // namespace any more, so every process that ever was is remembered.
 type stuckCount struct {
 	quit, done chan struct{}
-	mu         sync.Mutex
-	seen       map[int]bool
-	most       int
+	// The counting goroutine's, and everybody's when it is done.
+	seen map[int]bool
+	most int
 }
 
-const stuckEvery = 250 * time.Millisecond
+// A task hangs if it does so at each of so many looks in a row, for two seconds. Less may be an ordinary wait for a disk.
+const (
+	stuckEvery = 250 * time.Millisecond
+	stuckLooks = 8
+)
 
 func (s *stage) countStuck(m *lab.Member) *stuckCount {
 	c := &stuckCount{quit: make(chan struct{}), done: make(chan struct{}), seen: map[int]bool{}}
@@ -369,7 +372,7 @@ func (s *stage) countStuck(m *lab.Member) *stuckCount {
 		defer close(c.done)
 		tick := time.NewTicker(stuckEvery)
 		defer tick.Stop()
-		before := map[string]bool{}
+		looks := map[string]int{}
 		for {
 			select {
 			case <-c.quit:
@@ -383,15 +386,15 @@ func (s *stage) countStuck(m *lab.Member) *stuckCount {
 			for pid := range processes {
 				c.seen[pid] = true
 			}
-			before = c.count(before)
+			looks = c.count(looks)
 		}
 	}()
 	return c
 }
 
-// count notes how many tasks hang now that already did at the last look.
-func (c *stuckCount) count(before map[string]bool) map[string]bool {
-	hanging, both := map[string]bool{}, 0
+// count notes how many tasks hang, given for how many looks each did before, and returns for how many it does now.
+func (c *stuckCount) count(before map[string]int) map[string]int {
+	looks, hanging := map[string]int{}, 0
 	for pid := range c.seen {
 		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 		if err != nil {
@@ -401,16 +404,14 @@ func (c *stuckCount) count(before map[string]bool) map[string]bool {
 			if !uninterruptible(task) {
 				continue
 			}
-			hanging[task] = true
-			if before[task] {
-				both++
+			looks[task] = before[task] + 1
+			if looks[task] >= stuckLooks {
+				hanging++
 			}
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.most = max(c.most, both)
-	return hanging
+	c.most = max(c.most, hanging)
+	return looks
 }
 
 // uninterruptible tells whether a task is in state D.

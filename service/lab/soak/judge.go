@@ -27,7 +27,7 @@ const heldUp = 250 * time.Millisecond
 // that something is wrong.
 func (s *stage) excused() bool {
 	held := max(s.cables.quantile(100), s.control.quantile(100))
-	if len(s.complaints) == 0 || held < min(s.interval(), heldUp) {
+	if len(s.complaints) == 0 || held < min(s.interval(), heldUp) && !s.blind {
 		return false
 	}
 	s.outcome.busy = fmt.Sprintf("it held up the laboratory for %v: %s", held, strings.Join(s.complaints, "; "))
@@ -90,6 +90,7 @@ func (s *stage) terms() (terms [][]lab.Advert) {
 func (s *stage) single() {
 	line := s.seen()
 	if len(line.Samples) == 0 || line.Misses > 0 {
+		s.blind = true // for two seconds and more the kernel did not say which addresses it has
 		s.complain("the observer failed: %d samples, %d missed", len(line.Samples), line.Misses)
 	}
 	for i, v := range line.VIPs {

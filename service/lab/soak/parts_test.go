@@ -91,13 +91,14 @@ func TestGauges(t *testing.T) {
 func TestExcused(t *testing.T) {
 	for _, tt := range []struct {
 		held       time.Duration
+		blind      bool
 		complaints []string
 		want       bool
 	}{
-		{0, nil, false}, {0, []string{"x"}, false}, {99 * time.Millisecond, []string{"x"}, false},
-		{100 * time.Millisecond, []string{"x"}, true}, {time.Second, nil, false},
+		{0, false, nil, false}, {0, false, []string{"x"}, false}, {99 * time.Millisecond, false, []string{"x"}, false},
+		{100 * time.Millisecond, false, []string{"x"}, true}, {time.Second, true, nil, false}, {0, true, []string{"x"}, true},
 	} {
-		s := &stage{setting: setting{fast: true}, cables: newGauge(), control: newGauge(), complaints: tt.complaints}
+		s := &stage{blind: tt.blind, setting: setting{fast: true}, cables: newGauge(), control: newGauge(), complaints: tt.complaints}
 		s.cables.late = []time.Duration{1, tt.held, 2}
 		if got := s.excused(); got != tt.want || (s.outcome.busy != "") != tt.want {
 			t.Errorf("held up for %v, complaints %q: %v, %q", tt.held, tt.complaints, got, s.outcome.busy)

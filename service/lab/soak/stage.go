@@ -44,6 +44,7 @@ type stage struct {
 	adverts  *lab.Adverts
 	control  *gauge        // how late the machine is for a thread as urgent as a daemon
 	cables   *gauge        // and for this process, which carries every frame
+	blind    bool          // the observer could not see everything
 	shared   bool          // other stories are told at the same time
 	trouble  time.Duration // how long the story's trouble lasts
 	began    time.Time     // when it began
