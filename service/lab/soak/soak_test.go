@@ -19,7 +19,7 @@ const programVariable = "STANDFAST"
 
 const (
 	// together is how many stories are told at once: most of their time they wait.
-	together = "8"
+	together = "6"
 	// attempts is how often a story is told on a machine that has no time for it.
 	attempts = 3
 )
