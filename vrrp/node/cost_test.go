@@ -52,12 +52,13 @@ func TestPeaceCostsLittle(t *testing.T) {
 		}
 	}
 	b.onStep = a.onStep
-	w.run(time.Hour)
-	if limit := 2 * 20 * 3600; steps > limit {
+	peace := spell(time.Hour)
+	w.run(peace)
+	if limit := 2 * 20 * int(peace.Seconds()); steps > limit {
 		t.Errorf("%d wake-ups, want at most %d", steps, limit)
 	}
 	if now := footprint(a.n) + footprint(b.n); now > kept {
-		t.Errorf("%d things are kept after an hour, %d before it", now, kept)
+		t.Errorf("%d things are kept after %v, %d before it", now, peace, kept)
 	}
 }
 
@@ -102,7 +103,11 @@ func TestNothingIsKeptOfACrowd(t *testing.T) {
 	w, a, b := boot(t, dual(100), dual(50))
 	w.cut()
 	const most = 2000 // things; a list without a bound would have more
-	for k := range 6000 {
+	crowd := 6000
+	if testing.Short() {
+		crowd = 3600
+	}
+	for k := range crowd {
 		somebody := netip.AddrFrom4([4]byte{10, 9, byte(k >> 8), byte(k)})
 		mac := MAC{2, 9, 9, byte(k >> 8), byte(k)}
 		for _, x := range []*box{a, b} {

@@ -180,6 +180,9 @@ func seeds(all uint64) uint64 {
 	return all
 }
 
+// spell is for how long a test looks on while nothing should happen: all of it, or a tenth under -short.
+func spell(all time.Duration) time.Duration { return time.Duration(seeds(uint64(all))) }
+
 func (w *pair) want(what string, ok bool) {
 	w.t.Helper()
 	if !ok {

@@ -106,7 +106,7 @@ func TestFailedStorageServesOn(t *testing.T) {
 		w.run(askedLately + time.Second)
 		moves := len(a.moves)
 		a.disk(StorageFailed)
-		w.run(10 * time.Minute)
+		w.run(spell(10 * time.Minute))
 		w.want(c.name+": A serves on", a.serves() && len(a.moves) == moves)
 		w.want(c.name+": it says once that it is degraded, and why", a.told("degraded") == 1 && a.told(c.rule.String()) == 1)
 	}
@@ -142,7 +142,7 @@ func TestBothStoragesFailed(t *testing.T) {
 		if moves > 4+2*4 { // what the start took, and there and back for each of them
 			t.Errorf("%v apart: %d transitions\n%s", apart, moves, strings.Join(w.log, "\n"))
 		}
-		w.run(10 * time.Minute)
+		w.run(spell(10 * time.Minute))
 		w.want("nothing moves any more", len(a.moves)+len(b.moves) == moves)
 	}
 }
@@ -165,7 +165,7 @@ func TestResignedToNobody(t *testing.T) {
 		if limit := 3610*time.Millisecond + 400*time.Millisecond; took > limit {
 			t.Errorf("prior %v: nobody served for %v, want at most %v", prior, took, limit)
 		}
-		w.run(10 * time.Minute)
+		w.run(spell(10 * time.Minute))
 		w.want("A serves on", a.serves() && a.told(verdict.StorageSpent.String()) == 1)
 	}
 }
