@@ -149,6 +149,28 @@ func TestWhatAnAdvertSays(t *testing.T) {
 	}
 }
 
+// Who has changed its state hears the next advert as what it is now, though it comes in the same moment.
+func TestAdvertsOfOneMoment(t *testing.T) {
+	from := addr("10.255.0.1")
+	n := single(t, lone(50, 0))
+	i := n.instances[0]
+	n.hear(i, i.cfg.VRRP.Advert(200), from)
+	n.drive(i, vrrp.Ruled{Ruling: vrrp.TakeOver})
+	i.obeyed = stamp{}
+	if n.hear(i, i.cfg.VRRP.Advert(20), from); i.obeyed.ok || !i.wasMaster || !n.exchanging(i) {
+		t.Errorf("a MASTER since this moment obeys %v, was MASTER %v, exchanges %v", i.obeyed.ok, i.wasMaster, n.exchanging(i))
+	}
+	n.drive(i, vrrp.Failed{})
+	if n.hear(i, i.cfg.VRRP.Advert(20), from); !i.obeyed.ok {
+		t.Error("in FAULT since this moment it does not know that another serves")
+	}
+	n = single(t, lone(50, 0))
+	i, n.now = n.instances[0], 0
+	if n.hear(i, i.cfg.VRRP.Advert(20), from); i.obeyed.ok || !i.lower.ok {
+		t.Errorf("before any advert was obeyed, in the first moment of the clock, a lesser one is obeyed %v", i.obeyed.ok)
+	}
+}
+
 // Eight other routers are remembered on a port.
 func TestRoutersAreRemembered(t *testing.T) {
 	n := single(t, lone(50, 0))

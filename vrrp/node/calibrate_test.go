@@ -96,10 +96,13 @@ func TestPaceOfACalibration(t *testing.T) {
 			p := n.byName["p3p1"]
 			p.nextAsk, p.fast, p.tokens = n.now, 0, 1
 			c.change(n, p)
-			before := p.nextAsk
+			before, turn := p.nextAsk, p.turn%turns
 			n.calibrate(p)
 			if got := len(questions(n.out)) > 0; got != c.asked {
 				t.Errorf("asked: %v", got)
+			}
+			if !c.asked && p.turn%turns != turn {
+				t.Errorf("what could not be asked has had its turn: %d is next, not %d", p.turn%turns, turn)
 			}
 			want := n.now.Add(c.pause)
 			if c.pause == 0 {

@@ -89,6 +89,18 @@ func TestDeadlinesOfAnInstance(t *testing.T) {
 	}
 }
 
+// A clock that has only begun has no deadline of what never was: of no change and of no advert.
+func TestDeadlinesAtTheBeginning(t *testing.T) {
+	n := single(t, lone(50, 0))
+	i := n.instances[0]
+	n.now = 1
+	n.drive(i, vrrp.Ruled{Ruling: vrrp.Hold, For: time.Hour})
+	var d deadline
+	if n.instanceDeadlines(i, &d); !d.ok || d.at.Sub(n.now) != time.Hour {
+		t.Errorf("woken after %v, %v; want %v", d.at.Sub(n.now), d.ok, time.Hour)
+	}
+}
+
 // A silence is a deadline where it raises a doubt: with adverts every 100 ms, and not with faster ones.
 func TestDeadlineOfASilence(t *testing.T) {
 	for interval, want := range map[time.Duration]bool{100 * time.Millisecond: true, 90 * time.Millisecond: false} {
@@ -182,8 +194,10 @@ func TestLateMaster(t *testing.T) {
 		late  time.Duration
 		state vrrp.State
 		asks  bool
+		told  string
 	}{
-		{1500 * time.Millisecond, vrrp.Master, false}, {1500*time.Millisecond + 1, vrrp.Master, true}, {down, vrrp.Master, true}, {down + 1, vrrp.Backup, false},
+		{1500 * time.Millisecond, vrrp.Master, false, ""}, {1500*time.Millisecond + 1, vrrp.Master, true, "1.5s"}, {1501*time.Millisecond + 1, vrrp.Master, true, "1.501s"},
+		{down, vrrp.Master, true, "3.609s"}, {down + 1, vrrp.Backup, false, "3.609s"},
 	} {
 		n, i := established(t, lone(100, 0))
 		n.late(i, c.late)
@@ -196,6 +210,8 @@ func TestLateMaster(t *testing.T) {
 		said := remarks(n.out)
 		if want := map[bool]int{true: 1, false: 0}[c.asks || c.state == vrrp.Backup]; len(said) != want || want > 0 && (said[0].Level == Alarm) != (c.state == vrrp.Backup) {
 			t.Errorf("late by %v: said %v", c.late, said)
+		} else if want > 0 && !strings.HasPrefix(said[0].Text, "woke "+c.told+" late:") {
+			t.Errorf("late by %v: said %q, want it in whole milliseconds", c.late, said[0].Text)
 		}
 	}
 	n := single(t, lone(50, 0))
@@ -221,6 +237,7 @@ func TestAdvertKnowsItsBeat(t *testing.T) {
 		want vrrp.Instant
 	}{
 		{"late", at.Add(7 * time.Millisecond), Expired{}, at},
+		{"called for after a late one", at.Add(8 * time.Millisecond), frame(t, i.cfg, 1, nil), at.Add(8 * time.Millisecond)},
 		{"punctual", at.Add(time.Second), Expired{}, at.Add(time.Second)},
 		{"called for", at.Add(time.Second + time.Millisecond), frame(t, i.cfg, 1, nil), at.Add(time.Second + time.Millisecond)},
 		{"found by another event", at.Add(2*time.Second + time.Millisecond), Withdrawn{}, at.Add(2 * time.Second)},

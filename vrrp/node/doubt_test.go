@@ -82,9 +82,9 @@ func TestFastAdvertsRaiseNoDoubt(t *testing.T) {
 }
 
 func TestLaterOfTwoMoments(t *testing.T) {
-	never, early, late := stamp{}, stamp{at: 1, ok: true}, stamp{at: 2, ok: true}
+	never, first, early, late := stamp{}, stamp{ok: true}, stamp{at: 1, ok: true}, stamp{at: 2, ok: true}
 	for _, c := range [][3]stamp{
-		{never, never, never}, {early, never, early}, {never, early, early}, {early, late, late}, {late, early, late}, {early, {at: 9}, early},
+		{never, never, never}, {early, never, early}, {never, early, early}, {early, late, late}, {late, early, late}, {early, {at: 9}, early}, {never, first, first},
 	} {
 		if got := later(c[0], c[1]); got != c[2] {
 			t.Errorf("later of %v and %v is %v", c[0], c[1], got)

@@ -382,6 +382,11 @@ func TestWhoLeadsAGroup(t *testing.T) {
 			other.reason, g.state = "its own", vrrp.Master
 		}, vrrp.Backup, vrrp.Backup, "group G: mine", lead},
 		{"one is in FAULT", func(n *Node, g *group, one, other *instance) { n.drive(one, vrrp.Failed{}) }, vrrp.Fault, vrrp.Backup, "its own", verdict.Verdict{}},
+		{"one is in FAULT, and the group was MASTER", func(n *Node, g *group, one, other *instance) {
+			n.drive(other, takeOver)
+			n.drive(one, vrrp.Failed{})
+			other.reason, g.state = "its own", vrrp.Master
+		}, vrrp.Fault, vrrp.Master, "its own", verdict.Verdict{}},
 		{"both are MASTER", func(n *Node, g *group, one, other *instance) {
 			n.drive(one, takeOver)
 			n.drive(other, takeOver)

@@ -324,3 +324,13 @@ func TestAnnouncements(t *testing.T) {
 		t.Errorf("what is not there is announced: %v", n.out)
 	}
 }
+
+// However short the delay and the period of announcements are, they are kept.
+func TestShortestPaceOfAnnouncements(t *testing.T) {
+	n, i := serving(t, lone(100, 0))
+	i.cfg.Announce = Announcing{Delay: 1, Refresh: 1}
+	n.takeInstalled(Installed{Key: i.cfg.Key(), Serving: true})
+	if m := i.mastery; m.announce2 != (stamp{n.now + 1, true}) || m.refresh != (stamp{n.now + 2, true}) {
+		t.Errorf("announces again at %+v and at %+v, want 1 and 2 ns after %v", m.announce2, m.refresh, n.now)
+	}
+}

@@ -69,6 +69,12 @@ func TestRulings(t *testing.T) {
 		{"unproven, incumbent, another was MASTER", verdict.ByPrior, func(n *Node, i *instance) { i.cfg.Prior, i.otherMaster = PriorIncumbent, true }, held},
 		{"unproven, incumbent, we were the last", verdict.ByPrior, func(n *Node, i *instance) { i.cfg.Prior, i.otherMaster, i.wasMaster = PriorIncumbent, true, true }, "master"},
 		{"unproven, incumbent, nobody was MASTER", verdict.ByPrior, func(n *Node, i *instance) { i.cfg.Prior = PriorIncumbent }, "master"},
+		{"unproven, yield, we resigned, and nobody came", verdict.ByPrior, func(n *Node, i *instance) {
+			i.cfg.Prior, i.otherMaster, i.wasMaster, i.retiring.spent = PriorYield, true, true, true
+		}, "master"},
+		{"unproven, yield, we resigned, and another came", verdict.ByPrior, func(n *Node, i *instance) {
+			i.cfg.Prior, i.otherMaster, i.retiring.spent = PriorYield, true, true
+		}, held},
 		{"contested, hold", verdict.ByContested, nil, held},
 		{"contested, take", verdict.ByContested, func(n *Node, i *instance) { i.cfg.Contested = ContestedTake }, "master"},
 
@@ -301,6 +307,11 @@ func TestWhatATakeoverWaitsFor(t *testing.T) {
 		{"a preemption for a mute port", func(n *Node, i *instance) { preempt(n, i); i.serving[0].port.heard = false }, "1s", Info, "has not heard anybody"},
 		{"a preemption for a stuck change", func(n *Node, i *instance) { preempt(n, i); i.kernel.pending = ago(n, 2*time.Second) }, "1s", Warning, "stuck in the kernel"},
 		{"a preemption for a recant", func(n *Node, i *instance) { preempt(n, i); i.recant.barred = true }, "3.8046875s", 0, ""},
+		{"a preemption for storage", func(n *Node, i *instance) { preempt(n, i); n.storage.state = StorageFailed }, "3.8046875s", 0, ""},
+		{"a preemption of half a service for no storage", func(n *Node, i *instance) {
+			preempt(n, i)
+			n.storage.state, i.displaces = StorageFailed, true
+		}, "master", 0, ""},
 		{"a claim for no mute port", func(n *Node, i *instance) { i.serving[0].port.heard = false }, "master", 0, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -321,3 +321,18 @@ func TestMembersResignTogether(t *testing.T) {
 		}
 	}
 }
+
+// What storage is called, and what the judge makes of it: storage that is slow is sound, and what is not known is no evidence.
+func TestWordsForStorage(t *testing.T) {
+	for s, want := range []struct {
+		word     string
+		evidence verdict.Storage
+	}{
+		StorageUnknown: {"unknown", verdict.StorageUnknown}, StorageHealthy: {"healthy", verdict.StorageSound}, StorageSlow: {"slow", verdict.StorageSound},
+		StorageFailed: {"failed", verdict.StorageFailed}, StorageFailed + 1: {"unknown", verdict.StorageUnknown},
+	} {
+		if s := Storage(s); s.String() != want.word || s.evidence() != want.evidence {
+			t.Errorf("storage %d is %q, and %v to the judge; want %q and %v", s, s, s.evidence(), want.word, want.evidence)
+		}
+	}
+}

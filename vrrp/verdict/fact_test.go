@@ -28,6 +28,9 @@ func TestFacts(t *testing.T) {
 			t.Errorf("no fact proves %v", p)
 		}
 	}
+	if f := FactNone; f.Proves() != ProvesNothing || f.Breaks() {
+		t.Errorf("nothing known proves %v and breaks %v", f.Proves(), f.Breaks())
+	}
 	if f := numFacts; f.Proves() != ProvesNothing || f.Breaks() || f.Text() != f.String() {
 		t.Errorf("a fact that is none proves something: %v", f)
 	}
