@@ -17,6 +17,11 @@ const (
 	// resign again to the same failure.
 	servedLong = time.Minute
 
+	// resignedFor is how long a router that resigned lets the peer take over, at least. A
+	// kernel that is slow to let go of the addresses answers the peer's first question,
+	// and with fast adverts the budget brings the next one later than the deadline.
+	resignedFor = 2 * time.Second
+
 	// A router asks for its own address from no address at all, as a control, for as
 	// long as it runs; a host does so for some seconds when it boots (RFC 5227).
 	probesFor   = 20 * time.Second
@@ -107,7 +112,7 @@ func (n *Node) resign(i *instance, v verdict.Verdict) {
 	}
 	i.verdict, i.reason = v, v.Why()
 	n.say(i, 0)
-	n.drive(i, vrrp.Ruled{Ruling: vrrp.StepDown})
+	n.drive(i, vrrp.Ruled{Ruling: vrrp.StepDown, For: max(i.masterDown(), resignedFor)})
 }
 
 // sayFitness says once for the whole router what becomes of its masterships.

@@ -170,6 +170,29 @@ func TestResignedToNobody(t *testing.T) {
 	}
 }
 
+// Where adverts are fast the master-down interval is over before the peer has asked twice: a kernel that takes its time to let go of
+// the addresses answers the first question, and the second is what the peer takes over by.
+func TestResignsThroughASlowKernel(t *testing.T) {
+	fast := func(i *Instance) {
+		i.VRRP.Version, i.VRRP.Interval, i.VRRP.Auth = vrrp.V3, 100*time.Millisecond, vrrp.AuthNone
+	}
+	w := newPair(t)
+	a, b := w.add("A", with(100, fast)), w.add("B", with(50, fast))
+	a.start()
+	b.start()
+	w.run(20 * time.Second)
+	w.want("A serves", a.serves())
+	a.slow = 150 * time.Millisecond
+	a.disk(StorageFailed)
+	took := w.until("B serves", 10*time.Second, b.serves)
+	if took > resignedFor {
+		t.Errorf("B served after %v, want at most %v", took, resignedFor)
+	}
+	moves := len(a.moves)
+	w.run(time.Minute)
+	w.want("A stands by", b.serves() && len(a.moves) == moves)
+}
+
 // Once another has served for a minute it may be resigned to again, after the same failure.
 func TestResignsAgainToWhoHasServed(t *testing.T) {
 	w, a, b := newStory(t)
