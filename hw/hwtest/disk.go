@@ -1,6 +1,7 @@
 package hwtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type Disk struct {
 	room   *Namespace
 	name   string
 	path   string
+	format string        // what mount(2) calls the file system
+	option string        // and its options
 	leave  chan struct{} // closed to send the thread away that the server hangs on
 	cmd    *exec.Cmd
 	ended  chan struct{} // closed when the server has
@@ -216,18 +219,31 @@ func (d *Disk) mount(kind diskKind, name, options string) error {
 	if out, err := mkfs.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s on %s: %w: %s", kind.make[0], d.name, err, strings.TrimSpace(string(out)))
 	}
-	if name == "" {
-		name = "ext4"
-	}
-	options = strings.Trim(kind.options+","+options, ",")
+	d.format, d.option = cmp.Or(name, "ext4"), strings.Trim(kind.options+","+options, ",")
 	return d.room.Do(func() error {
 		if err := os.MkdirAll(d.path, 0o755); err != nil {
 			return err
 		}
-		if err := unix.Mount(d.Node(), d.path, name, unix.MS_NODEV|unix.MS_NOSUID, options); err != nil {
-			return fmt.Errorf("mount %s on %s: %w", d.name, d.path, err)
+		return d.attach()
+	})
+}
+
+// attach mounts what is on the device, in the namespace.
+func (d *Disk) attach() error {
+	if err := unix.Mount(d.Node(), d.path, d.format, unix.MS_NODEV|unix.MS_NOSUID, d.option); err != nil {
+		return fmt.Errorf("mount %s on %s: %w", d.name, d.path, err)
+	}
+	return nil
+}
+
+// Forget has memory hold nothing of the disk: whoever opens a file next has to read its folder, and waits for that without heeding any
+// signal, where he who waits for a file's bytes heeds SIGKILL. Nobody may use the disk meanwhile (EBUSY).
+func (d *Disk) Forget() error {
+	return d.room.Do(func() error {
+		if err := unix.Unmount(d.path, 0); err != nil {
+			return fmt.Errorf("unmount %s: %w", d.path, err)
 		}
-		return nil
+		return d.attach()
 	})
 }
 
