@@ -158,6 +158,19 @@ import (
 func run() {
 	go time.Sleep(time.Second)
 }
+-- service/doctor/doctor.go --
+// Package doctor examines.
+package doctor
+
+import (
+	"standfast/hw/port"
+	"standfast/service"
+	"standfast/vrrp/verdict"
+)
+
+func examine() {
+	go examine()
+}
 -- service/standfast/main.go --
 // Standfast is a VRRP daemon.
 package main
@@ -167,6 +180,7 @@ import (
 
 	"standfast/configfs"
 	"standfast/service"
+	"standfast/service/doctor"
 
 	"github.com/spf13/cobra"
 )
@@ -260,6 +274,8 @@ func plantedImports() []plant {
 		forbidden("the service parses flags", "service/a.go", "service", "flag"),
 		forbidden("the service ships the laboratory", "service/a.go", "service", "standfast/hw/hwtest"),
 		forbidden("the service knows a main", "service/a.go", "service", "standfast/service/lab/pair"),
+		forbidden("the service knows its doctor", "service/a.go", "service", "standfast/service/doctor"),
+		forbidden("the doctor knows the brain", "service/doctor/a.go", "doctor", "standfast/vrrp/node"),
 		forbidden("the service has a command line", "service/a.go", "service", "github.com/spf13/cobra"),
 		forbidden("main reaches past the service", "service/standfast/a.go", "standfast", "standfast/hw/port"),
 		forbidden("code uses a tool of testing", "service/a.go", "service", "github.com/google/go-cmp/cmp"),
@@ -286,11 +302,11 @@ func plantedImpurities() []plant {
 		plant{"a clock under another name", in("vrrp/node/a.go", "node", "import clock \"time\"\n\nvar _ = clock.Now\n"),
 			[]string{"vrrp/node/a.go:6: vrrp/node is pure and may not use time.Now; moments come in with events"}},
 		plant{"a pure room starts a goroutine", in("vrrp/world/a.go", "world", "func a() { go a() }\n"),
-			[]string{"vrrp/world/a.go:4: vrrp/world starts a goroutine; only service, service/lab and hw/hwtest may"}},
+			[]string{"vrrp/world/a.go:4: vrrp/world starts a goroutine; only service, its rooms and hw/hwtest may"}},
 		plant{"an edge starts a goroutine", in("hw/wire/a.go", "wire", "func a() {\n\tgo func() {}()\n}\n"),
-			[]string{"hw/wire/a.go:5: hw/wire starts a goroutine; only service, service/lab and hw/hwtest may"}},
+			[]string{"hw/wire/a.go:5: hw/wire starts a goroutine; only service, its rooms and hw/hwtest may"}},
 		plant{"a main starts a goroutine", in("service/standfast/a.go", "main", "func main() { go main() }\n"),
-			[]string{"service/standfast/a.go:4: service/standfast starts a goroutine; only service, service/lab and hw/hwtest may"}},
+			[]string{"service/standfast/a.go:4: service/standfast starts a goroutine; only service, its rooms and hw/hwtest may"}},
 		plant{"the service ends the process", in("service/a.go", "service", "import \"os\"\n\nfunc a() { os.Exit(1) }\n"),
 			[]string{"service/a.go:6: os.Exit outside of a main; return an error"}},
 		plant{"an edge ends the process", in("hw/wire/a.go", "wire", "import \"log\"\n\nfunc a() { log.Fatalf(\"\") }\n"),

@@ -107,9 +107,10 @@ const (
 
 // Words for the watchdog device.
 const (
-	watchdogOff     = "off"
-	watchdogArmed   = "armed"
-	watchdogStarved = "not fed"
+	watchdogOff   = "off"
+	watchdogArmed = "armed"
+	// WatchdogStarved is that of a device which is about to reset this host.
+	WatchdogStarved = "not fed"
 )
 
 // settle locks memory and takes processor time, before the service is ready. What
@@ -309,7 +310,7 @@ func (b *body) feed() {
 	s.Watchdog = watchdogArmed
 	if b.starved {
 		b.log.Error(fmt.Sprintf("the watchdog %s is not fed and will reset this host: %s", b.path, starved))
-		s.Watchdog = watchdogStarved
+		s.Watchdog = WatchdogStarved
 	}
 	b.publish(s)
 }

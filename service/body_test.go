@@ -210,7 +210,7 @@ func TestWatchdogDevice(t *testing.T) {
 		if got := meals(3, true); !slices.Equal(got, []string{"open /dev/watchdog1", "fed", "fed", "fed"}) {
 			t.Errorf("armed: %q", got)
 		}
-		if got := meals(3, false); len(got) != 0 || b.state.Load().Watchdog != watchdogStarved {
+		if got := meals(3, false); len(got) != 0 || b.state.Load().Watchdog != WatchdogStarved {
 			t.Errorf("the loop stands: %q, %s", got, b.state.Load().Watchdog)
 		}
 		if got := meals(2, true); !slices.Equal(got, []string{"fed", "fed"}) || b.state.Load().Watchdog != watchdogArmed {
@@ -231,7 +231,7 @@ func TestWatchdogDevice(t *testing.T) {
 		b.wishes.put(configfs.Process{Watchdog: configfs.Path{Name: "/dev/watchdog3"}})
 		meals(1, true)
 		m.noMeals = unix.EIO
-		if got := meals(2, true); len(got) != 0 || b.state.Load().Watchdog != watchdogStarved {
+		if got := meals(2, true); len(got) != 0 || b.state.Load().Watchdog != WatchdogStarved {
 			t.Errorf("a device that fails: %q, %s", got, b.state.Load().Watchdog)
 		}
 		cancel()

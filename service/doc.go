@@ -35,7 +35,8 @@
 // actors.go changes the kernel, workers.go holds the other goroutines, loop.go is
 // the loop, reload.go replaces the configuration in flight, service.go begins and
 // ends. What is said to people goes by outlets.go: journal.go, notify.go and the
-// scripts*.go; what people ask comes by control.go, status.go and why.go.
+// scripts*.go; what people ask comes by control.go, status.go and why.go, and what
+// is asked about the host around the service has a room of its own, service/doctor.
 // storage.go looks at the storage, fence.go resets the host. helper*.go, launch*.go,
 // script*.go and disk*.go are the helpers and the conversations with them.
 package service

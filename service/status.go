@@ -264,9 +264,9 @@ func problems(d StatusDocument) []string {
 			say("port %s (%s) does not work%s", p.Name, strings.Join(p.Roles, ", "), what)
 		}
 	}
-	all = append(all, d.Node.Storage.problems()...)
+	all = append(all, d.Node.Storage.Problems()...)
 	for _, h := range d.Node.Helpers {
-		all = append(all, h.problems()...)
+		all = append(all, h.Problems()...)
 	}
 	return all
 }
@@ -284,13 +284,13 @@ func PrintStatus(ctx context.Context, w io.Writer, runtimeDir string, asJSON boo
 		return false, fmt.Errorf("the service answers in another form than this version understands: %w", err)
 	}
 	if asJSON {
-		return d.Healthy, printJSON(w, text)
+		return d.Healthy, PrintJSON(w, text)
 	}
 	return d.Healthy, d.print(w, time.Local)
 }
 
-// printJSON prints a document as it came, fields of a later version included.
-func printJSON(w io.Writer, text []byte) error {
+// PrintJSON prints a document as it came, fields of a later version included.
+func PrintJSON(w io.Writer, text []byte) error {
 	var b bytes.Buffer
 	if err := json.Indent(&b, text, "", "  "); err != nil {
 		return err

@@ -145,8 +145,8 @@ func helperDocuments(s Snapshot) []HelperDocument {
 	return []HelperDocument{one(HelperLauncher, s.Launcher.presence), scripts, one(HelperDisk, s.Storage.Helper)}
 }
 
-// problems says what of the storage keeps the router from surviving the next failure.
-func (d StorageDocument) problems() (all []string) {
+// Problems says what of the storage keeps the router from surviving the next failure.
+func (d StorageDocument) Problems() (all []string) {
 	switch d.State {
 	case "failed":
 		all = append(all, "storage has failed: "+d.Culprit)
@@ -170,8 +170,8 @@ func (d StorageDocument) problems() (all []string) {
 	return all
 }
 
-// problems says what the helper's state means.
-func (d HelperDocument) problems() (all []string) {
+// Problems says what the helper's state means.
+func (d HelperDocument) Problems() (all []string) {
 	all = append(all, d.Trouble...)
 	if d.State != "gone" {
 		return all
@@ -200,13 +200,13 @@ func (d StorageDocument) print(b *strings.Builder) error {
 	fmt.Fprint(t, "\nSTORAGE\tDEVICES\tSTATE\tREAD\tWRITE\tREMARKS\n")
 	for _, v := range d.Volumes {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", strings.Join(v.Paths, ","), strings.Join(v.Devices, ","), v.State,
-			v.Read.latencies(), v.Write.latencies(), cmp.Or(strings.Join(v.remarks(), "; "), "-"))
+			v.Read.Latencies(), v.Write.Latencies(), cmp.Or(strings.Join(v.remarks(), "; "), "-"))
 	}
 	return t.Flush()
 }
 
-// latencies are the median, what one in a hundred exceeds, and the longest.
-func (d OpDocument) latencies() string {
+// Latencies are the median, what one in a hundred exceeds, and the longest, in milliseconds; "-" where nothing was measured.
+func (d OpDocument) Latencies() string {
 	if d.Count == 0 {
 		return "-"
 	}

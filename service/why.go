@@ -79,7 +79,7 @@ func PrintWhy(ctx context.Context, w io.Writer, runtimeDir, instance string, asJ
 		return err
 	}
 	if asJSON {
-		return printJSON(w, text)
+		return PrintJSON(w, text)
 	}
 	var d WhyDocument
 	if err := json.Unmarshal(text, &d); err != nil {

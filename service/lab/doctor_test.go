@@ -13,7 +13,7 @@ import (
 
 	"standfast/configfs"
 	"standfast/hw/hwtest"
-	"standfast/service"
+	"standfast/service/doctor"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,14 +28,14 @@ func ownChecks() []string {
 }
 
 // examine has the doctor look at a router, and returns what it complains about that is the router's own.
-func (s *scene) examine(m *Member) (d service.DoctorDocument, complaints []string) {
+func (s *scene) examine(m *Member) (d doctor.Document, complaints []string) {
 	s.t.Helper()
 	text, _ := m.Ask("doctor", "--json") // its exit status is about the host too
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
 		s.t.Fatalf("%v in %s", err, text)
 	}
 	for _, f := range d.Findings {
-		if f.Severity > service.SeverityNote && slices.Contains(ownChecks(), f.Check) {
+		if f.Severity > doctor.SeverityNote && slices.Contains(ownChecks(), f.Check) {
 			complaints = append(complaints, f.Check)
 		}
 	}
@@ -62,7 +62,7 @@ func TestDoctor(t *testing.T) {
 	check(t, s.B.Port("p1p1").AddAddress(s.LANs[2].VIP))
 	d, complaints := s.examine(s.B)
 	slices.Sort(complaints)
-	if want := []string{"address", "arp_ignore", "forwarding", "proxy_arp"}; !slices.Equal(complaints, want) || d.Worst < service.SeverityHazard {
+	if want := []string{"address", "arp_ignore", "forwarding", "proxy_arp"}; !slices.Equal(complaints, want) || d.Worst < doctor.SeverityHazard {
 		t.Errorf("found %q, want %q: %+v", complaints, want, d.Findings)
 	}
 }

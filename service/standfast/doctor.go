@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"standfast/service"
+	"standfast/service/doctor"
 )
 
 const doctorHelp = `Look at this host and say on one page what will hurt a router on it, why, and what to do about it.
@@ -52,9 +53,9 @@ func doctorCommand() *cobra.Command {
 			"  standfast doctor --drivers             # which drivers can testify what",
 		Args: usage(cobra.NoArgs),
 	}
-	var o service.DoctorOptions
+	var o doctor.Options
 	runtimeDirFlag(c, &o.RuntimeDir)
-	c.Flags().StringVarP(&o.File, "file", "f", "", "the configuration `FILE` (default: that of the running service, or "+service.DefaultFile+")")
+	c.Flags().StringVarP(&o.File, "file", "f", "", "the configuration `FILE` (default: that of the running service, or "+doctor.DefaultFile+")")
 	c.Flags().BoolVar(&o.JSON, "json", false, "print the whole document as JSON")
 	drivers := c.Flags().Bool("drivers", false, "print only which drivers can testify what")
 	cable := c.Flags().String("cable-test", "", "only measure the cable of a `PORT` that is not in use")
@@ -70,16 +71,16 @@ func doctorCommand() *cobra.Command {
 		if err := absolute(&o.File); err != nil {
 			return err
 		}
-		worst, err := service.Doctor(c.Context(), c.OutOrStdout(), o)
+		worst, err := doctor.Report(c.Context(), c.OutOrStdout(), o)
 		if err != nil {
 			return err
 		}
 		switch worst {
-		case service.SeverityError:
+		case doctor.SeverityError:
 			return exit(exitRefused)
-		case service.SeverityHazard:
+		case doctor.SeverityHazard:
 			return exit(exitFailed)
-		case service.SeverityOK, service.SeverityNote:
+		case doctor.SeverityOK, doctor.SeverityNote:
 		}
 		return nil
 	}
@@ -106,18 +107,18 @@ func printDrivers(c *cobra.Command, asJSON bool) error {
 // cablePatience is longer than any PHY takes.
 const cablePatience = 15 * time.Second
 
-func testCable(c *cobra.Command, o service.DoctorOptions, port string) error {
+func testCable(c *cobra.Command, o doctor.Options, port string) error {
 	ctx, cancel := context.WithTimeout(c.Context(), cablePatience)
 	defer cancel()
-	return service.TestCable(ctx, c.OutOrStdout(), o.RuntimeDir, port)
+	return doctor.TestCable(ctx, c.OutOrStdout(), o.RuntimeDir, port)
 }
 
 // doctorHelper looks at the host for the doctor, who may outlive it.
 func doctorHelper() *cobra.Command {
 	c := &cobra.Command{Use: "doctor", Short: "Examine the host for standfast doctor", Args: usage(cobra.NoArgs)}
-	var o service.DoctorOptions
+	var o doctor.Options
 	runtimeDirFlag(c, &o.RuntimeDir)
 	c.Flags().StringVar(&o.File, "file", "", "the configuration `FILE`")
-	c.RunE = func(c *cobra.Command, _ []string) error { return service.Examine(c.Context(), c.OutOrStdout(), o) }
+	c.RunE = func(c *cobra.Command, _ []string) error { return doctor.Examine(c.Context(), c.OutOrStdout(), o) }
 	return c
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"standfast/configfs"
-	"standfast/service"
+	"standfast/service/doctor"
 )
 
 // TestMain lets a test run the whole program as a process of its own.
@@ -95,7 +95,7 @@ func TestDoctor(t *testing.T) {
 	wantIn(t, "complaints", complaints.String(), nil)
 	out.Reset()
 	run([]string{"doctor", "-f", file(t, story()), "--runtime-dir", nowhere, "--json"}, &out, &complaints)
-	var d service.DoctorDocument
+	var d doctor.Document
 	if err := json.Unmarshal(out.Bytes(), &d); err != nil || len(d.Ports) != 4 || len(d.Undecided) == 0 {
 		t.Errorf("%v, %d ports, undecided %+v", err, len(d.Ports), d.Undecided)
 	}
@@ -104,7 +104,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("%s hung: %+v", f.Check, f)
 		}
 	}
-	if d.Worst != service.SeverityHazard { // the story's ports are not there
+	if d.Worst != doctor.SeverityHazard { // the story's ports are not there
 		t.Errorf("worst %v", d.Worst)
 	}
 }

@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"net/netip"
@@ -14,7 +14,7 @@ import (
 // of its own, the other two are the same four rules of iptables-nft.
 func recorded(t *testing.T, file string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata/doctor", file))
+	text, err := os.ReadFile(filepath.Join("testdata", file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestIptables(t *testing.T) {
 // FuzzFirewall: whatever tools print, it is read without a panic and without end.
 func FuzzFirewall(f *testing.F) {
 	for _, file := range []string{"nft.json", "nft-of-iptables.json", "iptables-save.txt"} {
-		text, err := os.ReadFile(filepath.Join("testdata/doctor", file))
+		text, err := os.ReadFile(filepath.Join("testdata", file))
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -154,8 +154,8 @@ func FuzzFirewall(f *testing.F) {
 	})
 }
 
-// TestDoctorParsers: files that make no sense are left out.
-func TestDoctorParsers(t *testing.T) {
+// TestParsers: files that make no sense are left out.
+func TestParsers(t *testing.T) {
 	if got := listening("header\n 0: 0100007F:0016 00000000:0000 0A\n 1: 0100007F:0017 0:0 01\n 2: xyz:1 0 0A\n 3: short\n", true); !slices.Equal(got,
 		[]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:22")}) {
 		t.Errorf("listening: %v", got)

@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"cmp"
@@ -10,10 +10,11 @@ import (
 	"strings"
 
 	"standfast/configfs"
+	"standfast/service"
 )
 
 // lookPorts looks at each configured port by itself.
-func (d *doctor) lookPorts(p *patient) []Finding {
+func (d *host) lookPorts(p *patient) []Finding {
 	if p.stateless {
 		return nil // said already
 	}
@@ -52,7 +53,7 @@ func (p *patient) lookSwitched() []Finding {
 
 // lookMissing names the ports that are not there, together where the same
 // follows.
-func (d *doctor) lookMissing(p *patient) []Finding {
+func (d *host) lookMissing(p *patient) []Finding {
 	missing := map[string][]string{}
 	for _, one := range p.where(func(one patientPort) bool { return !one.state.Present }) {
 		missing[one.loss()] = append(missing[one.loss()], one.Name)
@@ -88,13 +89,13 @@ func lookLink(one patientPort) []Finding {
 		return nil
 	}
 	if one.told != nil {
-		f.Text += one.told.because()
+		f.Text += because(*one.told)
 	}
 	return []Finding{f}
 }
 
 // because is what is known of the cause, in words that end a sentence.
-func (p PortDocument) because() string {
+func because(p service.PortDocument) string {
 	switch culprit := strings.TrimPrefix(p.Culprit, p.Name+": "); {
 	case culprit != "" && culprit != "no carrier":
 		return ": " + culprit
@@ -130,7 +131,7 @@ func (p *patient) likely() string {
 }
 
 // lookSource wants an address to send adverts from.
-func (d *doctor) lookSource(p *patient, one patientPort) []Finding {
+func (d *host) lookSource(p *patient, one patientPort) []Finding {
 	var findings []Finding
 	for _, family := range []uint8{4, 6} {
 		var mute []string
@@ -213,7 +214,7 @@ func advertSize(i configfs.Instance) int {
 }
 
 // lookFlags wants multicast on a port that sends to a group.
-func (d *doctor) lookFlags(one patientPort) []Finding {
+func (d *host) lookFlags(one patientPort) []Finding {
 	if !d.here(one) {
 		return nil
 	}
@@ -232,13 +233,13 @@ func (d *doctor) lookFlags(one patientPort) []Finding {
 
 // here says that /sys shows the same port: in another network namespace it may
 // show another one of the same name.
-func (d *doctor) here(one patientPort) bool {
+func (d *host) here(one patientPort) bool {
 	index, known := d.number(path.Join("sys/class/net", one.Name, "ifindex"))
 	return known && index == one.state.Index
 }
 
 // lookErrors reads counters that stay at nought on a healthy port.
-func (d *doctor) lookErrors(one patientPort) []Finding {
+func (d *host) lookErrors(one patientPort) []Finding {
 	if !d.here(one) {
 		return nil
 	}
@@ -268,7 +269,7 @@ func (d *doctor) lookErrors(one patientPort) []Finding {
 }
 
 // lookCards looks for ports that one failure takes together.
-func (d *doctor) lookCards(p *patient) []Finding {
+func (d *host) lookCards(p *patient) []Finding {
 	var findings []Finding
 	for _, heart := range p.where(patientPort.heartbeat) {
 		var together []patientPort
@@ -329,7 +330,7 @@ func (p *patient) instancesOn(name string) string {
 }
 
 // elsewhere lists ports on another card that are not configured.
-func (d *doctor) elsewhere(p *patient, card string) []string {
+func (d *host) elsewhere(p *patient, card string) []string {
 	var all []string
 	for name, s := range p.states {
 		if slices.ContainsFunc(p.ports, func(o patientPort) bool { return o.Name == name }) || s.Master != 0 {
@@ -344,7 +345,7 @@ func (d *doctor) elsewhere(p *patient, card string) []string {
 }
 
 // lookLayers looks at bridges and bonds, over the ports and beneath them.
-func (d *doctor) lookLayers(p *patient) []Finding {
+func (d *host) lookLayers(p *patient) []Finding {
 	var findings []Finding
 	for _, one := range p.ports {
 		if !one.state.Present || !d.here(one) {
@@ -361,7 +362,7 @@ func (d *doctor) lookLayers(p *patient) []Finding {
 }
 
 // lookMaster wants a port to be nobody's part.
-func (d *doctor) lookMaster(p *patient, one patientPort) []Finding {
+func (d *host) lookMaster(p *patient, one patientPort) []Finding {
 	if one.state.Master == 0 {
 		return nil
 	}
@@ -383,7 +384,7 @@ func (d *doctor) lookMaster(p *patient, one patientPort) []Finding {
 }
 
 // lookBridge wants a bridge to forward as soon as it has a carrier.
-func (d *doctor) lookBridge(one patientPort) []Finding {
+func (d *host) lookBridge(one patientPort) []Finding {
 	dir := path.Join("sys/class/net", one.Name, "bridge")
 	stp, known := d.number(path.Join(dir, "stp_state"))
 	if !known || stp == 0 {
@@ -402,7 +403,7 @@ func (d *doctor) lookBridge(one patientPort) []Finding {
 
 // lookBond wants a bond that notices a dead link, and whose links do not fail
 // together.
-func (d *doctor) lookBond(one patientPort) []Finding {
+func (d *host) lookBond(one patientPort) []Finding {
 	dir := path.Join("sys/class/net", one.Name, "bonding")
 	slaves := strings.Fields(d.text(path.Join(dir, "slaves")))
 	if len(slaves) == 0 {

@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"bytes"
@@ -18,32 +18,33 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"standfast/configfs"
 	"standfast/hw/port"
+	"standfast/service"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-var updateDoctor = flag.Bool("update-doctor", false, "rewrite the doctor's pages in testdata/doctor")
+var update = flag.Bool("update", false, "rewrite the doctor's pages in testdata")
 
 // sickbed is a host that a test makes up.
 type sickbed struct {
 	files      fstest.MapFS
 	states     []port.State
 	identities map[string]port.Identity
-	status     *StatusDocument // nil: not running
-	refused    error           // of asking the service
-	mute       bool            // drivers cannot be asked
+	status     *service.StatusDocument // nil: not running
+	refused    error                   // of asking the service
+	mute       bool                    // drivers cannot be asked
 	tools      map[string]string
 }
 
 const (
-	doctorFile = "/etc/standfast/standfast.conf"
-	doctorPID  = 812
+	configFile = "/etc/standfast/standfast.conf"
+	servicePID = 812
 )
 
-// doctorConfig is the story of the crossover cable.
-const doctorConfig = `vrrp_instance VI_0 {
+// config4 is the story of the crossover cable.
+const config4 = `vrrp_instance VI_0 {
     state BACKUP
     interface p4p1
     virtual_router_id 50
@@ -82,7 +83,7 @@ func healthy() *sickbed {
 	h.set("etc/systemd/system/multi-user.target.wants/standfast.service", "")
 	h.set("dev/watchdog", "")
 	h.files["etc/standfast/promote"] = &fstest.MapFile{Data: []byte("#!/bin/sh\n"), Mode: 0o755}
-	h.set(doctorFile[1:], doctorConfig)
+	h.set(configFile[1:], config4)
 	h.addDisk()
 	h.addProcess()
 	for i, name := range []string{"all", "p4p1", "p3p1", "p3p2", "p1p1", "p5p1"} {
@@ -146,7 +147,7 @@ func (h *sickbed) link(name, to string) {
 
 // addProcess is the service, with two threads, locked and real time.
 func (h *sickbed) addProcess() {
-	dir := fmt.Sprintf("proc/%d", doctorPID)
+	dir := fmt.Sprintf("proc/%d", servicePID)
 	h.set(dir+"/comm", "standfast")
 	h.set(dir+"/status", "Name:\tstandfast\nVmLck:\t    6144 kB\nVmSwap:\t       0 kB\nCapEff:\t0000000000003000\n")
 	h.set(dir+"/limits", "Limit                     Soft Limit           Hard Limit           Units     \n"+
@@ -164,7 +165,7 @@ func (h *sickbed) addProcess() {
 
 // schedule gives a thread of the service a policy.
 func (h *sickbed) schedule(thread string, policy int) {
-	h.set(fmt.Sprintf("proc/%d/task/%s/stat", doctorPID, thread), thread+" (stand fast) S "+strings.Repeat("0 ", 37)+fmt.Sprint(policy)+" 0 0 0\n")
+	h.set(fmt.Sprintf("proc/%d/task/%s/stat", servicePID, thread), thread+" (stand fast) S "+strings.Repeat("0 ", 37)+fmt.Sprint(policy)+" 0 0 0\n")
 }
 
 // addProgram is another process.
@@ -177,39 +178,39 @@ func (h *sickbed) state(name string) *port.State {
 	return &h.states[slices.IndexFunc(h.states, func(s port.State) bool { return s.Name == name })]
 }
 
-func (h *sickbed) told(name string) *PortDocument {
-	return &h.status.Ports[slices.IndexFunc(h.status.Ports, func(p PortDocument) bool { return p.Name == name })]
+func (h *sickbed) told(name string) *service.PortDocument {
+	return &h.status.Ports[slices.IndexFunc(h.status.Ports, func(p service.PortDocument) bool { return p.Name == name })]
 }
 
 // standingBy is what a BACKUP says of itself.
-func (h *sickbed) standingBy() *StatusDocument {
-	d := &StatusDocument{
+func (h *sickbed) standingBy() *service.StatusDocument {
+	d := &service.StatusDocument{
 		Healthy: true,
-		Node:    NodeDocument{Version: "0.1.0", PID: doctorPID, Config: doctorFile, Lost: map[string]uint64{}},
-		Instances: []InstanceDocument{{
-			Name: "VI_0", State: "BACKUP", Interface: "p4p1", Master: "10.255.0.1", Verdict: VerdictDocument{Finding: "none"},
+		Node:    service.NodeDocument{Version: "0.1.0", PID: servicePID, Config: configFile, Lost: map[string]uint64{}},
+		Instances: []service.InstanceDocument{{
+			Name: "VI_0", State: "BACKUP", Interface: "p4p1", Master: "10.255.0.1", Verdict: service.VerdictDocument{Finding: "none"},
 		}},
-		Ports: []PortDocument{{Name: "p4p1", Roles: []string{"heartbeat"}, Carrier: "up"}},
+		Ports: []service.PortDocument{{Name: "p4p1", Roles: []string{"heartbeat"}, Carrier: "up"}},
 	}
 	for _, name := range []string{"p1p1", "p3p1", "p3p2"} {
-		d.Ports = append(d.Ports, PortDocument{
+		d.Ports = append(d.Ports, service.PortDocument{
 			Name: name, Roles: []string{"serving"}, Carrier: "up", Calibrated: true, Witnesses: []string{"192.168.10.254"},
 		})
 	}
 	return d
 }
 
-func (h *sickbed) doctor(o DoctorOptions) *doctor {
-	return &doctor{
+func (h *sickbed) host(o Options) *host {
+	return &host{
 		options: o, patience: 10 * time.Second, files: h.files,
 		states:   func() ([]port.State, error) { return h.states, nil },
 		identify: func(name string) port.Identity { return h.identities[name] },
-		ask: func(context.Context) (StatusDocument, error) {
+		ask: func(context.Context) (service.StatusDocument, error) {
 			switch {
 			case h.refused != nil:
-				return StatusDocument{}, h.refused
+				return service.StatusDocument{}, h.refused
 			case h.status == nil:
-				return StatusDocument{}, ErrNotRunning
+				return service.StatusDocument{}, service.ErrNotRunning
 			}
 			return *h.status, nil
 		},
@@ -229,7 +230,7 @@ func (h *sickbed) doctor(o DoctorOptions) *doctor {
 func (h *sickbed) complaints(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, f := range h.doctor(DoctorOptions{RuntimeDir: "/run/standfast"}).examine(t.Context()).Findings {
+	for _, f := range h.host(Options{RuntimeDir: "/run/standfast"}).examine(t.Context()).Findings {
 		if f.Severity != SeverityOK {
 			all = append(all, f.Severity.String()+" "+f.Check)
 		}
@@ -305,14 +306,14 @@ func seeds() []seed {
 	}
 }
 
-// TestDoctorSeeds sows each misconfiguration alone: it is found, with its cure,
+// TestSeeds sows each misconfiguration alone: it is found, with its cure,
 // and nothing else is.
-func TestDoctorSeeds(t *testing.T) {
+func TestSeeds(t *testing.T) {
 	for _, s := range slices.Concat(seeds(), moreSeeds()) {
 		t.Run(s.name, func(t *testing.T) {
 			h := healthy()
 			s.sow(h)
-			d := h.doctor(DoctorOptions{RuntimeDir: "/run/standfast"}).examine(t.Context())
+			d := h.host(Options{RuntimeDir: "/run/standfast"}).examine(t.Context())
 			var found []Finding
 			for _, f := range d.Findings {
 				if f.Severity != SeverityOK {
@@ -332,8 +333,8 @@ func TestDoctorSeeds(t *testing.T) {
 	}
 }
 
-// TestDoctorPages prints a healthy host and one with everything sown at once.
-func TestDoctorPages(t *testing.T) {
+// TestPages prints a healthy host and one with everything sown at once.
+func TestPages(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		sow  []seed
@@ -351,17 +352,17 @@ func TestDoctorPages(t *testing.T) {
 			t.Errorf("%s: findings (-want +got):\n%s", test.name, diff)
 		}
 		var page bytes.Buffer
-		if err := h.doctor(DoctorOptions{RuntimeDir: "/run/standfast"}).examine(t.Context()).print(&page); err != nil {
+		if err := h.host(Options{RuntimeDir: "/run/standfast"}).examine(t.Context()).print(&page); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, filepath.Join("testdata/doctor", test.name+".txt"), page.Bytes())
+		golden(t, filepath.Join("testdata", test.name+".txt"), page.Bytes())
 	}
 }
 
 // golden compares with a file, or writes it.
 func golden(t *testing.T, file string, got []byte) {
 	t.Helper()
-	if *updateDoctor {
+	if *update {
 		if err := os.WriteFile(file, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -372,7 +373,7 @@ func golden(t *testing.T, file string, got []byte) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got), rewrite with -update-doctor:\n%s", file, diff)
+		t.Errorf("%s (-want +got), rewrite with -update:\n%s", file, diff)
 	}
 }
 
@@ -380,23 +381,23 @@ func golden(t *testing.T, file string, got []byte) {
 func moreSeeds() []seed {
 	set := func(name, text string) func(*sickbed) { return func(h *sickbed) { h.set(name, text) } }
 	config := func(old, text string) func(*sickbed) {
-		return func(h *sickbed) { h.set(doctorFile[1:], strings.Replace(doctorConfig, old, text, 1)) }
+		return func(h *sickbed) { h.set(configFile[1:], strings.Replace(config4, old, text, 1)) }
 	}
 	ipv6 := func(also func(h *sickbed)) func(*sickbed) {
 		return func(h *sickbed) {
-			h.set(doctorFile[1:], doctorConfig6)
+			h.set(configFile[1:], config6)
 			h.status.Instances[0].Interface = "p4p1"
 			also(h)
 		}
 	}
 	return []seed{
-		{"no configuration", func(h *sickbed) { delete(h.files, doctorFile[1:]) }, "error configuration", "check the path"},
+		{"no configuration", func(h *sickbed) { delete(h.files, configFile[1:]) }, "error configuration", "check the path"},
 		{"not running", func(h *sickbed) { h.status = nil }, "note running", "systemctl start standfast"},
 		{"may not ask", func(h *sickbed) { h.refused = fs.ErrPermission }, "note running", "sudo"},
 		{"does not answer", func(h *sickbed) { h.refused = errors.New("no answer") }, "hazard running", "standfast status"},
 		{"in FAULT", func(h *sickbed) {
 			h.status.Instances[0].State = "FAULT"
-			h.status.Instances[0].Faults = []FaultDocument{{Text: "p3p1: no carrier"}}
+			h.status.Instances[0].Faults = []service.FaultDocument{{Text: "p3p1: no carrier"}}
 		}, "hazard state", "standfast why VI_0"},
 		{"contested", func(h *sickbed) { h.status.Instances[0].Verdict.Finding = "contested" }, "hazard state", "standfast why VI_0"},
 		{"adverts unsent", func(h *sickbed) { h.status.Node.Lost["adverts_not_sent"] = 7 }, "hazard unsent", "journalctl"},
@@ -422,15 +423,15 @@ func moreSeeds() []seed {
 		}, "hazard link", "ethtool p1p1"},
 		{"dead behind a carrier", func(h *sickbed) { h.told("p1p1").Culprit = "card 0000:01:00 gone with p1p1" }, "hazard link", "dmesg"},
 		{"storage lost", func(h *sickbed) {
-			h.status.Node.Storage = StorageDocument{State: "failed", Culprit: "sda: a write waits for 12 s", Volumes: []VolumeDocument{{Mount: "/", State: "failed"}}}
+			h.status.Node.Storage = service.StorageDocument{State: "failed", Culprit: "sda: a write waits for 12 s", Volumes: []service.VolumeDocument{{Mount: "/", State: "failed"}}}
 		}, "hazard volume", "standfast status"},
 		{"storage not looked at", func(h *sickbed) {
-			h.status.Node.Storage = StorageDocument{State: "unwatched", Culprit: "storage_watch is off"}
+			h.status.Node.Storage = service.StorageDocument{State: "unwatched", Culprit: "storage_watch is off"}
 		}, "note unwatched", "storage_watch auto"},
 		{"storage not tried", func(h *sickbed) {
-			h.status.Node.Storage = StorageDocument{State: "healthy", Volumes: []VolumeDocument{{Mount: "/", State: "healthy", Trouble: "its file cannot be made"}}}
+			h.status.Node.Storage = service.StorageDocument{State: "healthy", Volumes: []service.VolumeDocument{{Mount: "/", State: "healthy", Trouble: "its file cannot be made"}}}
 		}, "note untried", "standfast status"},
-		{"helper gone", func(h *sickbed) { h.status.Node.Helpers = []HelperDocument{{Name: "disk", State: "gone"}} }, "hazard helper", "journalctl"},
+		{"helper gone", func(h *sickbed) { h.status.Node.Helpers = []service.HelperDocument{{Name: "disk", State: "gone"}} }, "hazard helper", "journalctl"},
 		{"no source", func(h *sickbed) { h.state("p4p1").Addresses = nil }, "hazard source", "ip address add"},
 		{"small MTU", func(h *sickbed) { h.state("p4p1").MTU = 40 }, "hazard mtu", "ip link set p4p1 mtu 1500"},
 		{"bad cable", set("sys/class/net/p3p1/statistics/rx_crc_errors", "17"), "note cable", "ethtool -S p3p1"},
@@ -500,7 +501,7 @@ func moreSeeds() []seed {
 		{"swapped out", set("proc/812/status", "VmLck:\t 100 kB\nVmSwap:\t 12 kB\nCapEff:\t0\n"), "hazard memlock", "LimitMEMLOCK"},
 		{"only text locked", func(h *sickbed) { h.status.Node.Body.Locked = "text" }, "hazard memlock", "LimitMEMLOCK"},
 		{"late adverts", func(h *sickbed) {
-			h.status.Node.Lateness = LatenessDocument{Adverts: 5000, P999: 400, Max: 900}
+			h.status.Node.Lateness = service.LatenessDocument{Adverts: 5000, P999: 400, Max: 900}
 		}, "hazard late", "standfast status"},
 		{"watchdog about to bite", func(h *sickbed) { h.status.Node.Body.Watchdog = "not fed" }, "hazard watchdog", "journalctl"},
 		{"no real time", func(h *sickbed) { h.schedule("812", 0); h.schedule("813", 0) }, "note realtime", "LimitRTPRIO=99"},
@@ -582,7 +583,7 @@ func moreSeeds() []seed {
 	}
 }
 
-const doctorConfig6 = `vrrp_instance VI_0 {
+const config6 = `vrrp_instance VI_0 {
     interface p4p1
     virtual_router_id 50
     version 3
@@ -616,8 +617,8 @@ func (h *sickbed) networkd(name, file string) {
 	h.set("etc/systemd/network/10-x.network", file)
 }
 
-// TestDoctorLets names what looks suspicious and is not.
-func TestDoctorLets(t *testing.T) {
+// TestLets names what looks suspicious and is not.
+func TestLets(t *testing.T) {
 	for name, sow := range map[string]func(h *sickbed){
 		"keepalived in a container": func(h *sickbed) {
 			h.addProgram(901, "keepalived", "net:[4026532999]")
@@ -657,7 +658,7 @@ func TestDoctorLets(t *testing.T) {
 		},
 		"a kernel of a distribution": func(h *sickbed) { h.set("proc/sys/kernel/osrelease", "4.18.0-553.el8.x86_64") },
 		"IPv6": func(h *sickbed) {
-			h.set(doctorFile[1:], doctorConfig6)
+			h.set(configFile[1:], config6)
 			h.tools["ip6tables-save"] = "*filter\n:INPUT DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -d ff02::12/128 -i p4+ -p vrrp -j ACCEPT\n" +
 				"-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type neighbour-solicitation -m comment --comment \"ask us\" -j ACCEPT\nCOMMIT\n"
 		},
@@ -696,8 +697,8 @@ func (d deadDisk) ReadFile(name string) ([]byte, error) {
 	return d.MapFS.ReadFile(name)
 }
 
-// TestDoctorBounded: what hangs is named, and everything else is there.
-func TestDoctorBounded(t *testing.T) {
+// TestBounded: what hangs is named, and everything else is there.
+func TestBounded(t *testing.T) {
 	for dead, want := range map[string][]string{
 		"etc/standfast":       {"hazard configuration"},
 		"proc/swaps":          nil, // asked only if memory is not locked
@@ -709,7 +710,7 @@ func TestDoctorBounded(t *testing.T) {
 			h := healthy()
 			until := make(chan struct{})
 			defer close(until)
-			d := h.doctor(DoctorOptions{RuntimeDir: "/run/standfast"})
+			d := h.host(Options{RuntimeDir: "/run/standfast"})
 			d.files = deadDisk{h.files, dead, until}
 			if want != nil { // else a busy machine is given its time
 				d.patience = 50 * time.Millisecond
@@ -737,18 +738,18 @@ func TestDoctorBounded(t *testing.T) {
 	}
 }
 
-// TestDoctorBroken: a configuration that is broken anywhere is complained about,
+// TestBroken: a configuration that is broken anywhere is complained about,
 // and everything else is looked at all the same.
-func TestDoctorBroken(t *testing.T) {
-	for at := range len(doctorConfig) {
+func TestBroken(t *testing.T) {
+	for at := range len(config4) {
 		h := healthy()
-		h.set(doctorFile[1:], doctorConfig[:at])
-		d := h.doctor(DoctorOptions{}).examine(t.Context())
+		h.set(configFile[1:], config4[:at])
+		d := h.host(Options{}).examine(t.Context())
 		if len(d.Findings) < 20 {
-			t.Errorf("%q: only %d findings", doctorConfig[:at], len(d.Findings))
+			t.Errorf("%q: only %d findings", config4[:at], len(d.Findings))
 		}
-		if _, complaints := configfs.Load(h.files, doctorFile); complaints.Err() != nil && d.Worst != SeverityError {
-			t.Errorf("%q: worst %v", doctorConfig[:at], d.Worst)
+		if _, complaints := configfs.Load(h.files, configFile); complaints.Err() != nil && d.Worst != SeverityError {
+			t.Errorf("%q: worst %v", config4[:at], d.Worst)
 		}
 		if err := d.print(new(bytes.Buffer)); err != nil {
 			t.Error(err)
@@ -756,21 +757,21 @@ func TestDoctorBroken(t *testing.T) {
 	}
 }
 
-// TestDoctorManyInstances: a page is a page, also of a router with hundreds of
+// TestManyInstances: a page is a page, also of a router with hundreds of
 // instances that share a mistake.
-func TestDoctorManyInstances(t *testing.T) {
+func TestManyInstances(t *testing.T) {
 	h := healthy()
 	var b strings.Builder
 	h.status.Instances = nil
 	for i := range 200 {
 		fmt.Fprintf(&b, "vrrp_instance VI_%d {\n interface p4p1\n virtual_router_id %d\n virtual_ipaddress {\n  10.0.%d.1/24 dev p3p1\n }\n"+
 			" virtual_routes {\n  10.1.%d.0/24 via 10.2.0.1 dev p3p1\n }\n}\n", i, i+1, i, i)
-		h.status.Instances = append(h.status.Instances, InstanceDocument{Name: fmt.Sprintf("VI_%d", i), State: "FAULT"})
+		h.status.Instances = append(h.status.Instances, service.InstanceDocument{Name: fmt.Sprintf("VI_%d", i), State: "FAULT"})
 		h.state("p3p1").Addresses = append(h.state("p3p1").Addresses, netip.MustParsePrefix(fmt.Sprintf("10.0.%d.1/24", i)))
 	}
-	h.set(doctorFile[1:], b.String())
+	h.set(configFile[1:], b.String())
 	h.state("p4p1").Addresses = nil
-	d := h.doctor(DoctorOptions{}).examine(t.Context())
+	d := h.host(Options{}).examine(t.Context())
 	if len(d.Findings) < 400 {
 		t.Errorf("%d findings in the document", len(d.Findings))
 	}
@@ -788,18 +789,18 @@ func TestDoctorManyInstances(t *testing.T) {
 	}
 }
 
-// TestDoctorJSON: what is written can be read again, whole.
-func TestDoctorJSON(t *testing.T) {
+// TestJSON: what is written can be read again, whole.
+func TestJSON(t *testing.T) {
 	h := healthy()
 	for _, s := range seeds() {
 		s.sow(h)
 	}
-	want := h.doctor(DoctorOptions{RuntimeDir: "/run/standfast"}).examine(t.Context())
+	want := h.host(Options{RuntimeDir: "/run/standfast"}).examine(t.Context())
 	var b bytes.Buffer
 	if err := want.writeJSON(&b); err != nil {
 		t.Fatal(err)
 	}
-	var got DoctorDocument
+	var got Document
 	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"cmp"
@@ -18,17 +18,18 @@ import (
 	"standfast/configfs"
 	"standfast/hw/ethtool"
 	"standfast/hw/port"
+	"standfast/service"
 )
 
-// doctor is how the host is looked at: small openings, so that a test can put a
+// host is how the host is looked at: small openings, so that a test can put a
 // host of its own behind them.
-type doctor struct {
-	options  DoctorOptions
+type host struct {
+	options  Options
 	patience time.Duration // for each question and for all looks together
 	files    fs.FS         // rooted at /
 	states   func() ([]port.State, error)
 	identify func(name string) port.Identity
-	ask      func(context.Context) (StatusDocument, error)
+	ask      func(context.Context) (service.StatusDocument, error)
 	// tool runs a program that only reads, and returns what it prints;
 	// fs.ErrNotExist where the host does not have it.
 	tool func(name string, args ...string) (string, error)
@@ -37,16 +38,16 @@ type doctor struct {
 	now     func() time.Time
 }
 
-// doctorPatience is long for what the kernel knows and short for somebody who
+// patience is long for what the kernel knows and short for somebody who
 // is waiting at three in the morning.
-const doctorPatience = 4 * time.Second
+const patience = 4 * time.Second
 
-// hostDoctor looks at the host that the process runs on.
-func hostDoctor(o DoctorOptions) *doctor {
-	return &doctor{
-		options: o, patience: doctorPatience, files: os.DirFS("/"),
+// thisHost looks at the host that the process runs on.
+func thisHost(o Options) *host {
+	return &host{
+		options: o, patience: patience, files: os.DirFS("/"),
 		states: port.Snapshot, identify: port.Identify,
-		ask:  func(ctx context.Context) (StatusDocument, error) { return queryStatus(ctx, o.RuntimeDir) },
+		ask:  func(ctx context.Context) (service.StatusDocument, error) { return queryStatus(ctx, o.RuntimeDir) },
 		tool: runTool, drivers: asksDrivers, now: time.Now,
 	}
 }
@@ -66,7 +67,7 @@ func runTool(name string, args ...string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), doctorPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c := exec.CommandContext(ctx, file, args...)
 	c.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
@@ -80,9 +81,9 @@ type patient struct {
 	at        time.Time
 	host      string
 	kernel    string
-	file      string          // the configuration, an absolute path
-	config    configfs.Config // as far as it could be understood
-	status    *StatusDocument // nil when no service answers
+	file      string                  // the configuration, an absolute path
+	config    configfs.Config         // as far as it could be understood
+	status    *service.StatusDocument // nil when no service answers
 	states    map[string]port.State
 	stateless bool // the kernel did not say which ports there are
 	ports     []patientPort
@@ -90,10 +91,10 @@ type patient struct {
 
 // patientPort is a configured port with what lives on it.
 type patientPort struct {
-	DoctorPort
+	Port
 	state port.State
 	vips  []netip.Prefix
-	told  *PortDocument // what the running service says, nil when it does not
+	told  *service.PortDocument // what the running service says, nil when it does not
 }
 
 // heartbeat says that adverts go there.
@@ -108,7 +109,7 @@ func (p patientPort) has(family uint8) bool {
 }
 
 // admit asks who the patient is, each question for no longer than patience.
-func (d *doctor) admit(ctx context.Context) (*patient, []Finding) {
+func (d *host) admit(ctx context.Context) (*patient, []Finding) {
 	p := &patient{at: d.now(), host: d.text("proc/sys/kernel/hostname"), kernel: d.text("proc/sys/kernel/osrelease")}
 	var findings []Finding
 	findings = append(findings, d.admitStatus(ctx, p)...)
@@ -128,7 +129,7 @@ func (d *doctor) admit(ctx context.Context) (*patient, []Finding) {
 }
 
 // admitStatus asks the running service.
-func (d *doctor) admitStatus(ctx context.Context, p *patient) []Finding {
+func (d *host) admitStatus(ctx context.Context, p *patient) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, d.patience)
 	defer cancel()
 	status, err := d.ask(ctx)
@@ -136,7 +137,7 @@ func (d *doctor) admitStatus(ctx context.Context, p *patient) []Finding {
 	case err == nil:
 		p.status = &status
 		return nil
-	case errors.Is(err, ErrNotRunning):
+	case errors.Is(err, service.ErrNotRunning):
 		return []Finding{{
 			Severity: SeverityNote, Check: "running", Subject: "standfast",
 			Text:   "standfast is not running here, or with another runtime directory",
@@ -160,7 +161,7 @@ func (d *doctor) admitStatus(ctx context.Context, p *patient) []Finding {
 }
 
 // admitConfig reads the configuration, and hands on every complaint about it.
-func (d *doctor) admitConfig(p *patient) []Finding {
+func (d *host) admitConfig(p *patient) []Finding {
 	type loaded struct {
 		config     configfs.Config
 		complaints configfs.Diagnostics
@@ -199,7 +200,7 @@ func complaint(c configfs.Diagnostic) Finding {
 }
 
 // admitStates reads the ports of the host.
-func (d *doctor) admitStates(p *patient) []Finding {
+func (d *host) admitStates(p *patient) []Finding {
 	type answer struct {
 		states []port.State
 		err    error
@@ -228,7 +229,7 @@ func (d *doctor) admitStates(p *patient) []Finding {
 
 // examinePorts finds the configured ports, what they are used for, and what
 // hardware they are.
-func (d *doctor) examinePorts(p *patient) []patientPort {
+func (d *host) examinePorts(p *patient) []patientPort {
 	all := p.configured()
 	for i := range all {
 		one := &all[i]
@@ -254,7 +255,7 @@ func (d *doctor) examinePorts(p *patient) []patientPort {
 
 // identifyPort finds the hardware of a port, or of the ports beneath it. What
 // rests on several cards has all of them.
-func (d *doctor) identifyPort(p *patientPort) {
+func (d *host) identifyPort(p *patientPort) {
 	var drivers, buses, cards []string
 	for _, name := range append([]string{p.Name}, p.Through...) {
 		id := d.identify(name)
@@ -280,7 +281,7 @@ func (p *patient) configured() []patientPort {
 		}
 		one := byName[name]
 		if one == nil {
-			one = &patientPort{DoctorPort: DoctorPort{Name: name, Through: []string{}, Siblings: []string{}}}
+			one = &patientPort{Port: Port{Name: name, Through: []string{}, Siblings: []string{}}}
 			byName[name] = one
 		}
 		if !slices.Contains(one.Roles, role) {
@@ -343,7 +344,7 @@ func servingPorts(i configfs.Instance) []string {
 }
 
 // beneath are the ports under a VLAN, a bridge or a bond, down to the last.
-func (d *doctor) beneath(name string) []string {
+func (d *host) beneath(name string) []string {
 	all := []string{}
 	for level := []string{name}; len(level) > 0 && len(all) < 64; {
 		var next []string
@@ -376,7 +377,7 @@ func carrierOf(s port.State, stateless bool) string {
 }
 
 // text reads a small file without its last newline; empty when it cannot.
-func (d *doctor) text(name string) string {
+func (d *host) text(name string) string {
 	b, err := fs.ReadFile(d.files, name)
 	if err != nil {
 		return ""
@@ -385,13 +386,13 @@ func (d *doctor) text(name string) string {
 }
 
 // number reads a file that holds one.
-func (d *doctor) number(name string) (int, bool) {
+func (d *host) number(name string) (int, bool) {
 	n, err := strconv.Atoi(d.text(name))
 	return n, err == nil
 }
 
 // exists says that there is such a file, without opening it.
-func (d *doctor) exists(name string) bool {
+func (d *host) exists(name string) bool {
 	_, err := fs.Stat(d.files, name)
 	return err == nil
 }

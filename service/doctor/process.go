@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"standfast/hw/process"
+	"standfast/service"
 )
 
 // Capabilities of a process, by number.
@@ -20,7 +21,7 @@ const (
 
 // processDir is the folder of the running service in /proc; false where it
 // cannot be seen, as from another PID namespace.
-func (d *doctor) processDir(p *patient) (string, bool) {
+func (d *host) processDir(p *patient) (string, bool) {
 	if p.status == nil || p.status.Node.PID == 0 {
 		return "", false
 	}
@@ -30,7 +31,7 @@ func (d *doctor) processDir(p *patient) (string, bool) {
 
 // lookProcess looks at how firmly the running service holds its memory and its
 // processor, and at who would miss it.
-func (d *doctor) lookProcess(p *patient) []Finding {
+func (d *host) lookProcess(p *patient) []Finding {
 	dir, there := d.processDir(p)
 	if !there {
 		return nil
@@ -38,7 +39,7 @@ func (d *doctor) lookProcess(p *patient) []Finding {
 	findings := d.lookMemory(dir, p.status.Node.Body.Locked)
 	findings = append(findings, d.lookScheduling(p, dir)...)
 	findings = append(findings, p.lookLateness()...)
-	if p.status.Node.Body.Watchdog == watchdogStarved {
+	if p.status.Node.Body.Watchdog == service.WatchdogStarved {
 		findings = append(findings, Finding{
 			Severity: SeverityHazard, Check: "watchdog", Subject: "standfast",
 			Text:   "the service has stopped to feed watchdog_device",
@@ -97,7 +98,7 @@ func unitLines(file string, lines ...string) string {
 }
 
 // processStatus reads /proc/PID/status.
-func (d *doctor) processStatus(dir string) map[string]string {
+func (d *host) processStatus(dir string) map[string]string {
 	all := map[string]string{}
 	for line := range strings.Lines(d.text(path.Join(dir, "status"))) {
 		key, value, _ := strings.Cut(line, ":")
@@ -122,7 +123,7 @@ func may(status map[string]string, capability uint) bool {
 }
 
 // limit is a soft limit from /proc/PID/limits, such as "unlimited" or "65536".
-func (d *doctor) limit(dir, name string) string {
+func (d *host) limit(dir, name string) string {
 	for line := range strings.Lines(d.text(path.Join(dir, "limits"))) {
 		if rest, ok := strings.CutPrefix(line, name); ok {
 			if f := strings.Fields(rest); len(f) > 0 {
@@ -135,7 +136,7 @@ func (d *doctor) limit(dir, name string) string {
 
 // lookMemory wants the service to be where no disk can take it away.
 // locked is what the service says of itself.
-func (d *doctor) lookMemory(dir, locked string) []Finding {
+func (d *host) lookMemory(dir, locked string) []Finding {
 	status := d.processStatus(dir)
 	if status["VmLck"] == "" {
 		return nil // may not be read
@@ -185,10 +186,10 @@ func (p *patient) lookLateness() []Finding {
 }
 
 // swaps says that the host has swap space.
-func (d *doctor) swaps() bool { return strings.Count(d.text("proc/swaps"), "\n") > 0 }
+func (d *host) swaps() bool { return strings.Count(d.text("proc/swaps"), "\n") > 0 }
 
 // lookScheduling wants every thread of the service to be real time, or none.
-func (d *doctor) lookScheduling(p *patient, dir string) []Finding {
+func (d *host) lookScheduling(p *patient, dir string) []Finding {
 	const fifo, roundRobin = 1, 2
 	real, ordinary := 0, 0
 	for _, thread := range d.list(path.Join(dir, "task")) {
@@ -227,7 +228,7 @@ func (d *doctor) lookScheduling(p *patient, dir string) []Finding {
 }
 
 // whyNot says what keeps a process from being real time, if it can be seen.
-func (d *doctor) whyNot(dir string) string {
+func (d *host) whyNot(dir string) string {
 	status := d.processStatus(dir)
 	if limit := d.limit(dir, "Max realtime priority"); limit == "0" && !may(status, capSysNice) {
 		return ", and neither its limit nor its capabilities allow it"
@@ -267,7 +268,7 @@ func (p *patient) fastest() time.Duration {
 // lookSupervision wants somebody to notice when the supervisor or the kernel
 // hangs. It looks whether there is a watchdog and never opens it: that would
 // start it.
-func (d *doctor) lookSupervision(p *patient) []Finding {
+func (d *host) lookSupervision(p *patient) []Finding {
 	findings := d.lookWatchdog(p.config.Global.Process.Watchdog.Name)
 	if seconds, known := d.number("proc/sys/kernel/panic"); known && seconds == 0 {
 		findings = append(findings, Finding{
@@ -285,7 +286,7 @@ func (d *doctor) lookSupervision(p *patient) []Finding {
 
 // lookWatchdog wants a device that resets a host which hangs, and one owner of
 // it: own is the device that the service is told to feed.
-func (d *doctor) lookWatchdog(own string) []Finding {
+func (d *host) lookWatchdog(own string) []Finding {
 	config := d.readIni(append([]string{"etc/systemd/system.conf"}, d.dropIns("systemd/system.conf.d", ".conf")...)...)["Manager"]
 	device := cmp.Or(config["WatchdogDevice"], "/dev/watchdog")
 	there := func(name string) bool { return d.exists(strings.TrimPrefix(name, "/")) }
@@ -332,7 +333,7 @@ func firstWatchdog(name string) string {
 func unset(value string) bool { return slices.Contains([]string{"", "0", "off", "infinity"}, value) }
 
 // lookKernel says what the kernel is too old for.
-func (d *doctor) lookKernel(p *patient) []Finding {
+func (d *host) lookKernel(p *patient) []Finding {
 	major, minor, known := kernelRelease(p.kernel)
 	if !known {
 		return nil
@@ -360,7 +361,7 @@ func (d *doctor) lookKernel(p *patient) []Finding {
 
 // counts says that the kernel counts losses of carrier all the same, as those of
 // distributions do that were given it later.
-func (d *doctor) counts(p *patient) bool {
+func (d *host) counts(p *patient) bool {
 	return slices.ContainsFunc(p.ports, func(one patientPort) bool {
 		return d.exists(path.Join("sys/class/net", one.Name, "carrier_down_count"))
 	})
@@ -374,7 +375,7 @@ func kernelRelease(text string) (major, minor int, known bool) {
 
 // lookSELinux wants the service to be outside of domains that were written for
 // another program.
-func (d *doctor) lookSELinux(p *patient) []Finding {
+func (d *host) lookSELinux(p *patient) []Finding {
 	dir, there := d.processDir(p)
 	if d.text("sys/fs/selinux/enforce") != "1" || !there {
 		return sound("selinux", "SELinux", "nothing is enforced against the service")

@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 type ini map[string]map[string]string
 
 // readIni reads files over one another.
-func (d *doctor) readIni(files ...string) ini {
+func (d *host) readIni(files ...string) ini {
 	all := ini{}
 	for _, file := range files {
 		section := ""
@@ -38,7 +38,7 @@ func (d *doctor) readIni(files ...string) ini {
 }
 
 // list is the names in a folder, nil if there is none.
-func (d *doctor) list(dir string) []string {
+func (d *host) list(dir string) []string {
 	entries, err := fs.ReadDir(d.files, dir)
 	if err != nil {
 		return nil
@@ -53,7 +53,7 @@ func (d *doctor) list(dir string) []string {
 // dropIns are the fragments of a configuration in the folders of a host, in the
 // order in which they are read: by name, those of /etc over those of /run over
 // those of the distribution.
-func (d *doctor) dropIns(folder, suffix string) []string {
+func (d *host) dropIns(folder, suffix string) []string {
 	byName := map[string]string{}
 	for _, root := range []string{"usr/lib", "run", "etc"} {
 		for _, name := range d.list(path.Join(root, folder)) {
@@ -80,7 +80,7 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // running finds processes by the name that the kernel keeps, of at most 15
 // bytes, in this network namespace.
-func (d *doctor) running(comm string) []int {
+func (d *host) running(comm string) []int {
 	own, _ := fs.ReadLink(d.files, "proc/self/ns/net")
 	var pids []int
 	for _, name := range d.list("proc") {
@@ -97,7 +97,7 @@ func (d *doctor) running(comm string) []int {
 }
 
 // enabled says that systemd starts a unit at boot.
-func (d *doctor) enabled(unit string) bool {
+func (d *host) enabled(unit string) bool {
 	for _, name := range d.list("etc/systemd/system") {
 		if strings.HasSuffix(name, ".wants") && slices.Contains(d.list(path.Join("etc/systemd/system", name)), unit) {
 			return true
@@ -107,7 +107,7 @@ func (d *doctor) enabled(unit string) bool {
 }
 
 // lookRivals looks for others that do what standfast does.
-func (d *doctor) lookRivals(p *patient) []Finding {
+func (d *host) lookRivals(p *patient) []Finding {
 	var findings []Finding
 	for _, rival := range []struct{ comm, unit, stop string }{
 		{"keepalived", "keepalived.service", "systemctl disable --now keepalived"},
@@ -151,7 +151,7 @@ func (d *doctor) lookRivals(p *patient) []Finding {
 }
 
 // keepalivedRoutes says that keepalived, as configured here, does VRRP.
-func (d *doctor) keepalivedRoutes() bool {
+func (d *host) keepalivedRoutes() bool {
 	files := []string{"etc/keepalived/keepalived.conf"}
 	for _, dir := range []string{"etc/keepalived", "etc/keepalived/conf.d"} {
 		for _, name := range d.list(dir) {
@@ -165,7 +165,7 @@ func (d *doctor) keepalivedRoutes() bool {
 
 // lookNetworkManager wants NetworkManager to leave the ports alone when they
 // lose their carrier, or altogether.
-func (d *doctor) lookNetworkManager(p *patient) []Finding {
+func (d *host) lookNetworkManager(p *patient) []Finding {
 	if len(d.running("NetworkManager")) == 0 {
 		return sound("networkmanager", "NetworkManager", "it is not running")
 	}
@@ -199,7 +199,7 @@ func specs(ports []patientPort) string {
 
 // managed says whether NetworkManager has a port: as it says itself, or else as
 // it is configured.
-func (d *doctor) managed(config ini, one patientPort) bool {
+func (d *host) managed(config ini, one patientPort) bool {
 	switch d.readIni(path.Join("run/NetworkManager/devices", strconv.Itoa(one.state.Index)))["device"]["managed"] {
 	case "true":
 		return true
@@ -220,7 +220,7 @@ func (d *doctor) managed(config ini, one patientPort) bool {
 
 // ignoresCarrier says whether NetworkManager keeps the addresses of a port that
 // loses its carrier.
-func (d *doctor) ignoresCarrier(config ini, one patientPort) bool {
+func (d *host) ignoresCarrier(config ini, one patientPort) bool {
 	if d.matches(config["main"]["ignore-carrier"], one) {
 		return true
 	}
@@ -236,7 +236,7 @@ func isNo(word string) bool  { return slices.Contains([]string{"0", "no", "false
 func isYes(word string) bool { return slices.Contains([]string{"1", "yes", "true", "on"}, word) }
 
 // matches reads NetworkManager's lists of devices.
-func (d *doctor) matches(list string, one patientPort) bool {
+func (d *host) matches(list string, one patientPort) bool {
 	found := false
 	for _, spec := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
 		rest, except := strings.CutPrefix(spec, "except:")
@@ -251,7 +251,7 @@ func (d *doctor) matches(list string, one patientPort) bool {
 	return found
 }
 
-func (d *doctor) isDevice(spec string, one patientPort) bool {
+func (d *host) isDevice(spec string, one patientPort) bool {
 	kind, value, found := strings.Cut(spec, ":")
 	switch {
 	case spec == "*":
@@ -273,7 +273,7 @@ func (d *doctor) isDevice(spec string, one patientPort) bool {
 }
 
 // lookNetworkd wants systemd-networkd to keep what it did not configure.
-func (d *doctor) lookNetworkd(p *patient) []Finding {
+func (d *host) lookNetworkd(p *patient) []Finding {
 	if len(d.running("systemd-network")) == 0 {
 		return sound("networkd", "systemd-networkd", "it is not running")
 	}
@@ -316,7 +316,7 @@ func (d *doctor) lookNetworkd(p *patient) []Finding {
 }
 
 // lookForeignRoutes wants networkd to leave routes and rules of others.
-func (d *doctor) lookForeignRoutes(managed []patientPort) []Finding {
+func (d *host) lookForeignRoutes(managed []patientPort) []Finding {
 	config := d.readIni(append([]string{"etc/systemd/networkd.conf"}, d.dropIns("systemd/networkd.conf.d", ".conf")...)...)["Network"]
 	var lines []string
 	for _, key := range []string{"ManageForeignRoutes", "ManageForeignRoutingPolicyRules"} {
@@ -337,6 +337,6 @@ func (d *doctor) lookForeignRoutes(managed []patientPort) []Finding {
 }
 
 // fragments are the drop-ins of a .network file.
-func (d *doctor) fragments(file string) []string {
+func (d *host) fragments(file string) []string {
 	return d.dropIns("systemd/network/"+path.Base(file)+".d", ".conf")
 }

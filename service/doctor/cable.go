@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"context"
@@ -9,12 +9,13 @@ import (
 
 	"standfast/hw/ethtool"
 	"standfast/hw/port"
+	"standfast/service"
 )
 
 // cableTester is what a cable test needs of the host.
 type cableTester struct {
 	states func() ([]port.State, error)
-	ask    func(context.Context) (StatusDocument, error)
+	ask    func(context.Context) (service.StatusDocument, error)
 	test   func(ctx context.Context, index int) (ethtool.CableReport, error)
 }
 
@@ -26,7 +27,7 @@ type cableTester struct {
 func TestCable(ctx context.Context, w io.Writer, runtimeDir, name string) error {
 	t := cableTester{
 		states: port.Snapshot, test: ethtool.TestCable,
-		ask: func(ctx context.Context) (StatusDocument, error) { return queryStatus(ctx, runtimeDir) },
+		ask: func(ctx context.Context) (service.StatusDocument, error) { return queryStatus(ctx, runtimeDir) },
 	}
 	return t.run(ctx, w, name)
 }
@@ -68,7 +69,7 @@ func (t cableTester) admit(ctx context.Context, name string) (index int, err err
 				return 0, errors.New("the running service uses it; stop the service first, which hands over to the peer")
 			}
 		}
-	case !errors.Is(err, ErrNotRunning):
+	case !errors.Is(err, service.ErrNotRunning):
 		return 0, fmt.Errorf("it is not known whether the running service uses it: %w", err)
 	}
 	states, err := t.states()

@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"strings"
@@ -35,12 +35,12 @@ func TestUndecided(t *testing.T) {
 		{"one LAN", []string{"        192.168.20.1/24 dev p3p2\n        203.0.113.1/24 dev p1p1\n", ""}, nil, []string{"the cable and the switch behind p3p1 failed together"}, "all switches"},
 	} {
 		h := healthy()
-		h.set(doctorFile[1:], strings.NewReplacer(test.edit...).Replace(doctorConfig))
+		h.set(configFile[1:], strings.NewReplacer(test.edit...).Replace(config4))
 		if test.sow != nil {
 			test.sow(h)
 		}
 		var all strings.Builder
-		for _, u := range h.doctor(DoctorOptions{}).examine(t.Context()).Undecided {
+		for _, u := range h.host(Options{}).examine(t.Context()).Undecided {
 			all.WriteString(u.When + "\n" + u.Then + "\n")
 		}
 		for _, want := range test.wants {
@@ -58,10 +58,10 @@ func TestUndecided(t *testing.T) {
 func TestUndecidedTogether(t *testing.T) {
 	h := healthy()
 	other := strings.NewReplacer("VI_0", "VI_1", "router_id 50", "router_id 51", "192.168.10.1/24 dev p3p1", "192.168.10.9/24 dev p3p1",
-		"192.168.20.1", "192.168.20.9", "203.0.113.1", "203.0.113.9", "advert_int 1", "advert_int 1\n    fault_contested take").Replace(doctorConfig)
-	h.set(doctorFile[1:], doctorConfig+other)
+		"192.168.20.1", "192.168.20.9", "203.0.113.1", "203.0.113.9", "advert_int 1", "advert_int 1\n    fault_contested take").Replace(config4)
+	h.set(configFile[1:], config4+other)
 	var got []string
-	for _, u := range h.doctor(DoctorOptions{}).examine(t.Context()).Undecided {
+	for _, u := range h.host(Options{}).examine(t.Context()).Undecided {
 		got = append(got, strings.Join(u.Instances, "+"))
 	}
 	if diff := cmp.Diff([]string{"VI_0", "VI_0+VI_1", "VI_1", "", ""}, got); diff != "" {

@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"context"
@@ -13,36 +13,37 @@ import (
 	"strings"
 
 	"standfast/configfs"
+	"standfast/service"
 	"standfast/vrrp"
 	"standfast/vrrp/verdict"
 )
 
 // queryStatus asks the service in the runtime directory how it is; errors are
-// those of Query.
-func queryStatus(ctx context.Context, runtimeDir string) (StatusDocument, error) {
-	text, err := Query(ctx, runtimeDir, Request{Verb: "status"})
+// those of service.Query.
+func queryStatus(ctx context.Context, runtimeDir string) (service.StatusDocument, error) {
+	text, err := service.Query(ctx, runtimeDir, service.Request{Verb: "status"})
 	if err != nil {
-		return StatusDocument{}, err
+		return service.StatusDocument{}, err
 	}
-	var d StatusDocument
+	var d service.StatusDocument
 	if err := json.Unmarshal(text, &d); err != nil {
-		return StatusDocument{}, fmt.Errorf("the service answers in another form than this version understands: %w", err)
+		return service.StatusDocument{}, fmt.Errorf("the service answers in another form than this version understands: %w", err)
 	}
 	return d, nil
 }
 
 // lookService hands on what the service itself complains about.
-func (d *doctor) lookService(p *patient) []Finding {
+func (d *host) lookService(p *patient) []Finding {
 	if p.status == nil {
 		return nil
 	}
 	var findings []Finding
 	for _, i := range p.status.Instances {
-		for _, c := range i.complaints() {
+		for _, c := range complaints(i) {
 			c.Severity, c.Check, c.Subject, c.Remedy = SeverityHazard, "state", i.Name, "standfast why "+i.Name
 			findings = append(findings, c)
 		}
-		findings = append(findings, i.lookDropped()...)
+		findings = append(findings, lookDropped(i)...)
 	}
 	findings = append(findings, p.lookLost()...)
 	if len(findings) == 0 {
@@ -52,7 +53,7 @@ func (d *doctor) lookService(p *patient) []Finding {
 }
 
 // brief is an instance in three words.
-func (i InstanceDocument) brief() string {
+func brief(i service.InstanceDocument) string {
 	text := i.Name + " " + i.State
 	if i.Verdict.Finding != verdict.None.String() {
 		text += " (" + i.Verdict.Finding + ")"
@@ -62,7 +63,7 @@ func (i InstanceDocument) brief() string {
 
 // complaints are what keeps an instance from serving or standing by: what, and
 // why it hurts.
-func (i InstanceDocument) complaints() []Finding {
+func complaints(i service.InstanceDocument) []Finding {
 	var all []Finding
 	master := i.State == vrrp.Master.String()
 	switch {
@@ -103,7 +104,7 @@ func (i InstanceDocument) complaints() []Finding {
 }
 
 // lookDropped says why what arrives for an instance is not taken for the peer's.
-func (i InstanceDocument) lookDropped() []Finding {
+func lookDropped(i service.InstanceDocument) []Finding {
 	if len(i.Dropped) == 0 {
 		return nil
 	}
@@ -188,7 +189,7 @@ func (p patientPort) covers(all []netip.Addr) bool {
 }
 
 // lookEvidence looks, in peacetime, at what a silence would be worth.
-func (d *doctor) lookEvidence(p *patient) []Finding {
+func (d *host) lookEvidence(p *patient) []Finding {
 	if p.status == nil {
 		return nil
 	}
@@ -232,7 +233,7 @@ func (p patientPort) firstVIP() string { return p.vips[0].Addr().String() }
 
 // lookCalibration wants a BACKUP to have heard its peer answer on some port.
 func (p *patient) lookCalibration(asked []patientPort) []Finding {
-	backup := slices.ContainsFunc(p.status.Instances, func(i InstanceDocument) bool {
+	backup := slices.ContainsFunc(p.status.Instances, func(i service.InstanceDocument) bool {
 		return i.State == vrrp.Backup.String() && i.Master != ""
 	})
 	known := slices.ContainsFunc(asked, func(one patientPort) bool { return one.told.Calibrated || one.told.Blind || one.told.Mute })
@@ -249,7 +250,7 @@ func (p *patient) lookCalibration(asked []patientPort) []Finding {
 
 // lookAddresses wants virtual addresses to be where the service put them, and
 // nowhere else.
-func (d *doctor) lookAddresses(p *patient) []Finding {
+func (d *host) lookAddresses(p *patient) []Finding {
 	if p.stateless {
 		return nil
 	}
@@ -293,7 +294,7 @@ func (p *patient) strays(a netip.Addr) bool {
 		if p.status == nil {
 			return true
 		}
-		at := slices.IndexFunc(p.status.Instances, func(d InstanceDocument) bool { return d.Name == i.Name })
+		at := slices.IndexFunc(p.status.Instances, func(d service.InstanceDocument) bool { return d.Name == i.Name })
 		return at >= 0 && p.status.Instances[at].State != vrrp.Master.String()
 	})
 }
@@ -347,7 +348,7 @@ func (p patientPort) reaches(a netip.Addr) bool {
 
 // lookScripts wants every notify script to be there, and to be one that can run.
 // A name without a path is searched for when it is to run.
-func (d *doctor) lookScripts(p *patient) []Finding {
+func (d *host) lookScripts(p *patient) []Finding {
 	var absent, barred []string
 	for _, s := range scriptsOf(p.config) {
 		name := s.Argv[0]

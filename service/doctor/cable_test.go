@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 
 	"standfast/hw/ethtool"
 	"standfast/hw/port"
+	"standfast/service"
 )
 
 // TestTestCable: only a dark port that nobody uses is tested.
@@ -28,13 +29,19 @@ func TestTestCable(t *testing.T) {
 		{"dark and idle", "p5p1", func(*cableTester) {}, "", nil},
 		{"dark and used", "p4p1", func(*cableTester) {}, "the running service uses it", nil},
 		{"not running, with a link", "p3p1", func(c *cableTester) {
-			c.ask = func(context.Context) (StatusDocument, error) { return StatusDocument{}, ErrNotRunning }
+			c.ask = func(context.Context) (service.StatusDocument, error) {
+				return service.StatusDocument{}, service.ErrNotRunning
+			}
 		}, "it has a link", nil},
 		{"not running, dark", "p4p1", func(c *cableTester) {
-			c.ask = func(context.Context) (StatusDocument, error) { return StatusDocument{}, ErrNotRunning }
+			c.ask = func(context.Context) (service.StatusDocument, error) {
+				return service.StatusDocument{}, service.ErrNotRunning
+			}
 		}, "", nil},
 		{"who knows who uses it", "p5p1", func(c *cableTester) {
-			c.ask = func(context.Context) (StatusDocument, error) { return StatusDocument{}, fs.ErrPermission }
+			c.ask = func(context.Context) (service.StatusDocument, error) {
+				return service.StatusDocument{}, fs.ErrPermission
+			}
 		}, "it is not known whether", fs.ErrPermission},
 		{"nobody", "p9p1", func(*cableTester) {}, "no such port", fs.ErrNotExist},
 		{"cannot", "p5p1", func(c *cableTester) {
@@ -46,7 +53,7 @@ func TestTestCable(t *testing.T) {
 		tested := 0
 		c := cableTester{
 			states: func() ([]port.State, error) { return h.states, nil },
-			ask:    func(context.Context) (StatusDocument, error) { return *h.status, nil },
+			ask:    func(context.Context) (service.StatusDocument, error) { return *h.status, nil },
 			test: func(_ context.Context, index int) (ethtool.CableReport, error) {
 				tested = index
 				return ethtool.CableReport{{Pair: 0, Code: ethtool.CableOK}, {Pair: 1, Code: ethtool.CableOpen, Centimetres: ethtool.Maybe[uint32]{Known: true, V: 1250}}}, nil
@@ -67,7 +74,7 @@ func TestTestCable(t *testing.T) {
 		}
 	}
 	h.state("p5p1").AdminUp, h.state("p5p1").Carrier = false, port.CarrierUnknown
-	c := cableTester{states: func() ([]port.State, error) { return h.states, nil }, ask: func(context.Context) (StatusDocument, error) { return *h.status, nil }}
+	c := cableTester{states: func() ([]port.State, error) { return h.states, nil }, ask: func(context.Context) (service.StatusDocument, error) { return *h.status, nil }}
 	if err := c.run(t.Context(), new(bytes.Buffer), "p5p1"); err == nil || !strings.Contains(err.Error(), "ip link set p5p1 up") {
 		t.Errorf("switched off: %v", err)
 	}

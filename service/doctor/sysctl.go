@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"fmt"
@@ -47,7 +47,7 @@ var portSettings = [...]portSetting{
 
 // portSysctls reads the settings of a port as the kernel applies them; what
 // cannot be read is left out.
-func (d *doctor) portSysctls(name string) map[string]int {
+func (d *host) portSysctls(name string) map[string]int {
 	values := map[string]int{}
 	for _, s := range portSettings {
 		own, known := d.number("proc/sys/net/ipv4/conf/" + name + "/" + s.key)
@@ -80,7 +80,7 @@ type sysctlRule struct {
 }
 
 // lookSysctls looks at the settings of IPv4.
-func (d *doctor) lookSysctls(p *patient) []Finding {
+func (d *host) lookSysctls(p *patient) []Finding {
 	var findings []Finding
 	for _, r := range sysctlRules() {
 		bad := p.where(func(one patientPort) bool {
@@ -100,7 +100,7 @@ func (d *doctor) lookSysctls(p *patient) []Finding {
 }
 
 // remedy gives the lines that set what a rule wants.
-func (d *doctor) remedy(r sysctlRule, ports []patientPort) string {
+func (d *host) remedy(r sysctlRule, ports []patientPort) string {
 	if r.anywhere && len(ports) > 1 {
 		return setLine("net.ipv4.conf.all."+r.key, r.want)
 	}
@@ -109,7 +109,7 @@ func (d *doctor) remedy(r sysctlRule, ports []patientPort) string {
 
 // setPorts gives the lines that set a key on ports, and keep it over a boot. A
 // value of "all" that is too high for a port is lowered as well.
-func (d *doctor) setPorts(key string, ports []patientPort, want int) string {
+func (d *host) setPorts(key string, ports []patientPort, want int) string {
 	var lines []string
 	if all, _ := d.number("proc/sys/net/ipv4/conf/all/" + key); all > want {
 		lines = append(lines, setLine("net.ipv4.conf.all."+key, want))
@@ -267,7 +267,7 @@ func (p patientPort) crowded() bool {
 
 // lookForwarding wants a router to forward. A host that only offers services of
 // its own under a virtual address need not.
-func (d *doctor) lookForwarding(p *patient) []Finding {
+func (d *host) lookForwarding(p *patient) []Finding {
 	if !p.routes() {
 		return sound("forwarding", "IPv4", "nothing is to be forwarded")
 	}
@@ -303,7 +303,7 @@ func (p *patient) routes() bool {
 
 // lookNonlocalBind looks for services that are bound to a virtual address: as
 // BACKUP they could not be started without ip_nonlocal_bind.
-func (d *doctor) lookNonlocalBind(p *patient) []Finding {
+func (d *host) lookNonlocalBind(p *patient) []Finding {
 	if v, known := d.number("proc/sys/net/ipv4/ip_nonlocal_bind"); !known || v != 0 {
 		return sound("nonlocal_bind", "IPv4", "services may be bound to addresses that are not here")
 	}
@@ -357,7 +357,7 @@ func listening(table string, tcp bool) []netip.AddrPort {
 }
 
 // lookIPv6 looks at the settings of IPv6, where any of it is used.
-func (d *doctor) lookIPv6(p *patient) []Finding {
+func (d *host) lookIPv6(p *patient) []Finding {
 	type rule struct {
 		check, key string
 		bad        func(v int) bool

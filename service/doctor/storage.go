@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"fmt"
@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"standfast/hw/disk"
+	"standfast/service"
 )
 
 // need is a path without which something does not work.
 type need struct{ path, what string }
 
 // needs are the paths on which the service depends.
-func (d *doctor) needs(p *patient) []need {
+func (d *host) needs(p *patient) []need {
 	var all []need
 	for _, watched := range p.config.Global.Storage.Paths {
 		all = append(all, need{watched.Name, "watched storage"})
@@ -35,7 +36,7 @@ func (d *doctor) needs(p *patient) []need {
 
 // lookStorage looks at the file systems on which the service depends, without
 // waiting for a disk.
-func (d *doctor) lookStorage(p *patient) []Finding {
+func (d *host) lookStorage(p *patient) []Finding {
 	needs := d.needs(p)
 	var paths []string
 	for _, n := range needs {
@@ -51,7 +52,7 @@ func (d *doctor) lookStorage(p *patient) []Finding {
 	findings := lookRemote(needs, skipped)
 	asked := p.status != nil && p.status.Node.Storage.State != "unwatched" && len(p.status.Node.Storage.Volumes) > 0
 	if p.status != nil {
-		findings = append(findings, p.status.Node.lookStorage()...)
+		findings = append(findings, lookKnownStorage(p.status.Node)...)
 	}
 	for _, v := range volumes {
 		if !asked {
@@ -69,10 +70,10 @@ func (d *doctor) lookStorage(p *patient) []Finding {
 	return findings
 }
 
-// lookStorage hands on what the running service knows, which tries the disks.
-func (d NodeDocument) lookStorage() []Finding {
+// lookKnownStorage hands on what the running service knows, which tries the disks.
+func lookKnownStorage(d service.NodeDocument) []Finding {
 	var findings []Finding
-	for _, text := range d.Storage.problems() {
+	for _, text := range d.Storage.Problems() {
 		findings = append(findings, Finding{
 			Severity: SeverityHazard, Check: "volume", Subject: "storage", Text: text,
 			Why:    "whatever the host needs from there hangs or fails; what is not in memory may not come back",
@@ -80,7 +81,7 @@ func (d NodeDocument) lookStorage() []Finding {
 		})
 	}
 	for _, h := range d.Helpers {
-		for _, text := range h.problems() {
+		for _, text := range h.Problems() {
 			findings = append(findings, Finding{
 				Severity: SeverityHazard, Check: "helper", Subject: "helper " + h.Name, Text: text,
 				Why:    "the service goes on without it, and part of what is configured does not happen",
@@ -99,7 +100,7 @@ func (d NodeDocument) lookStorage() []Finding {
 			continue
 		}
 		findings = append(findings, sound("storage", v.Mount, fmt.Sprintf("%s: %s on %s, %s; median, 99 of 100 and longest of reads %s, of writes %s",
-			v.Mount, v.Type, strings.Join(v.Devices, " "), v.State, v.Read.latencies(), v.Write.latencies()))...)
+			v.Mount, v.Type, strings.Join(v.Devices, " "), v.State, v.Read.Latencies(), v.Write.Latencies()))...)
 		if v.Trouble != "" {
 			findings = append(findings, Finding{
 				Severity: SeverityNote, Check: "untried", Subject: v.Mount, Text: v.Mount + ": " + v.Trouble,
@@ -132,7 +133,7 @@ func lookRemote(needs []need, skipped []disk.Skipped) []Finding {
 }
 
 // lookVolume judges what the kernel says about a file system and its disks.
-func (d *doctor) lookVolume(v disk.Volume) []Finding {
+func (d *host) lookVolume(v disk.Volume) []Finding {
 	signals := disk.Look(d.files, v)
 	f := Finding{
 		Severity: SeverityHazard, Check: "volume", Subject: v.Mount,
@@ -168,7 +169,7 @@ func (d *doctor) lookVolume(v disk.Volume) []Finding {
 
 // latency is the average of what a disk took since the boot: a passive measure,
 // for a reader who knows what his disks take.
-func (d *doctor) latency(leaf string) string {
+func (d *host) latency(leaf string) string {
 	var reads, merged, sectors, readTime, writes, mergedWrites, written, writeTime float64
 	_, err := fmt.Sscan(d.text(path.Join("sys/block", leaf, "stat")), &reads, &merged, &sectors, &readTime, &writes, &mergedWrites, &written, &writeTime)
 	if err != nil || reads+writes == 0 {

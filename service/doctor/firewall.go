@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"errors"
@@ -19,7 +19,7 @@ type firewall struct {
 }
 
 // readFirewall asks the programs of the host for their rules.
-func (d *doctor) readFirewall() firewall {
+func (d *host) readFirewall() firewall {
 	f := firewall{tables: map[uint8]iptablesRules{}}
 	text, err := d.tool("nft", "-j", "list", "ruleset")
 	if err == nil {
@@ -46,7 +46,7 @@ func (d *doctor) readFirewall() firewall {
 
 // filters says that the kernel has a firewall in use, as far as that can be seen
 // without asking it.
-func (d *doctor) filters() bool {
+func (d *host) filters() bool {
 	return d.text("proc/net/ip_tables_names")+d.text("proc/net/ip6_tables_names") != "" || strings.Contains(d.text("proc/modules"), "nf_tables ")
 }
 
@@ -100,7 +100,7 @@ func (k packet) iptablesWords() string {
 }
 
 // lookFirewall sends what has to pass through the rules, in thought.
-func (d *doctor) lookFirewall(p *patient) []Finding {
+func (d *host) lookFirewall(p *patient) []Finding {
 	f := d.readFirewall()
 	var findings []Finding
 	seen := map[string]bool{}

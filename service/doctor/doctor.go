@@ -1,4 +1,15 @@
-package service
+// Package doctor looks at the host around a router and says what will hurt. It
+// changes nothing, opens no device, and is done in bounded time: each look runs
+// in a goroutine of its own, and one that is late is named and left behind.
+//
+// doctor.go has the looking done and puts the findings together, patient.go says
+// through which openings a host is looked at and what is known before the first
+// look. Each other file is what is looked at: service.go, rivals.go, storage.go,
+// ports.go, sysctl.go, process.go; firewall.go, which follows packets (packet.go)
+// through the rules of nft.go and iptables.go; policy.go, drivers.go and cable.go
+// say what no evidence can settle, what a driver can testify, and what a cable
+// measures. print.go is the page.
+package doctor
 
 import (
 	"cmp"
@@ -11,14 +22,12 @@ import (
 	"runtime/debug"
 	"slices"
 	"time"
+
+	"standfast/service"
 )
 
-// The doctor looks at the host around a router and says what will hurt. It
-// changes nothing, opens no device, and is done in bounded time: each look runs
-// in a goroutine of its own, and one that is late is named and left behind.
-
-// DoctorOptions say what is to be examined.
-type DoctorOptions struct {
+// Options say what is to be examined.
+type Options struct {
 	// File is the configuration; empty for that of the running service, or
 	// else DefaultFile.
 	File string
@@ -82,22 +91,22 @@ type Finding struct {
 	Remedy   string   `json:"remedy"`  // lines to paste, or what to do; empty for ok
 }
 
-// DoctorDocument is everything the doctor has to say. Fields are only ever added.
-type DoctorDocument struct {
-	Host      string       `json:"host"`
-	Kernel    string       `json:"kernel"`
-	Version   string       `json:"version"` // of the running service, empty when none runs
-	Config    string       `json:"config"`
-	Time      time.Time    `json:"time"`
-	Worst     Severity     `json:"worst"`
-	States    []string     `json:"states"`   // of the instances of a running service: "VI_0 MASTER (peer-dead)"
-	Findings  []Finding    `json:"findings"` // the worst first
-	Ports     []DoctorPort `json:"ports"`
-	Undecided []Undecided  `json:"undecided"`
+// Document is everything the doctor has to say. Fields are only ever added.
+type Document struct {
+	Host      string      `json:"host"`
+	Kernel    string      `json:"kernel"`
+	Version   string      `json:"version"` // of the running service, empty when none runs
+	Config    string      `json:"config"`
+	Time      time.Time   `json:"time"`
+	Worst     Severity    `json:"worst"`
+	States    []string    `json:"states"`   // of the instances of a running service: "VI_0 MASTER (peer-dead)"
+	Findings  []Finding   `json:"findings"` // the worst first
+	Ports     []Port      `json:"ports"`
+	Undecided []Undecided `json:"undecided"`
 }
 
-// DoctorPort is one configured port.
-type DoctorPort struct {
+// Port is one configured port.
+type Port struct {
 	Name     string         `json:"name"`
 	Roles    []string       `json:"roles"`
 	Carrier  string         `json:"carrier"`
@@ -117,16 +126,16 @@ type Undecided struct {
 	Then      string   `json:"then"`
 }
 
-// Doctor examines this host and writes what it found, as a page or as JSON. It
+// Report examines this host and writes what it found, as a page or as JSON. It
 // returns the worst that it found; an error is one of writing.
 //
 // The looking is done by another process of the same program: one that touches a
 // dead disk cannot end before the disk answers, and the operator waits for this
 // one.
-func Doctor(ctx context.Context, w io.Writer, o DoctorOptions) (Severity, error) {
+func Report(ctx context.Context, w io.Writer, o Options) (Severity, error) {
 	d, err := examineApart(ctx, o)
 	if err != nil {
-		d = hostDoctor(o).examine(ctx)
+		d = thisHost(o).examine(ctx)
 	}
 	if o.JSON {
 		return d.Worst, d.writeJSON(w)
@@ -135,33 +144,33 @@ func Doctor(ctx context.Context, w io.Writer, o DoctorOptions) (Severity, error)
 }
 
 // Examine is the other process: it examines this host and writes the document.
-func Examine(ctx context.Context, w io.Writer, o DoctorOptions) error {
+func Examine(ctx context.Context, w io.Writer, o Options) error {
 	// A process that forks while its file system hangs freezes at its next
 	// garbage collection; this one lives for seconds and can do without.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	return hostDoctor(o).examine(ctx).writeJSON(w)
+	return thisHost(o).examine(ctx).writeJSON(w)
 }
 
-func (d DoctorDocument) writeJSON(w io.Writer) error {
+func (d Document) writeJSON(w io.Writer) error {
 	text, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}
-	return printJSON(w, append(text, '\n'))
+	return service.PrintJSON(w, append(text, '\n'))
 }
 
 // examinePatience is how long the other process is waited for: longer than it
 // waits for each of the five things that it asks one after the other.
-const examinePatience = 6 * doctorPatience
+const examinePatience = 6 * patience
 
 // examineApart has another process examine the host. Its output is read up to
 // the end of the document, not of the process.
-func examineApart(ctx context.Context, o DoctorOptions) (DoctorDocument, error) {
+func examineApart(ctx context.Context, o Options) (Document, error) {
 	ctx, cancel := context.WithTimeout(ctx, examinePatience)
 	defer cancel()
 	r, w, err := os.Pipe()
 	if err != nil {
-		return DoctorDocument{}, err
+		return Document{}, err
 	}
 	defer r.Close()
 	go func() {
@@ -172,9 +181,9 @@ func examineApart(ctx context.Context, o DoctorOptions) (DoctorDocument, error) 
 	}()
 	ended := context.AfterFunc(ctx, func() { _ = r.SetReadDeadline(time.Unix(1, 0)) })
 	defer ended()
-	var d DoctorDocument
+	var d Document
 	if err := json.NewDecoder(r).Decode(&d); err != nil {
-		return DoctorDocument{}, fmt.Errorf("the other process did not examine the host: %w", err)
+		return Document{}, fmt.Errorf("the other process did not examine the host: %w", err)
 	}
 	return d, nil
 }
@@ -188,7 +197,7 @@ type examination struct {
 
 // looks is everything that is looked at once it is known who the patient is, the
 // most urgent first.
-func (d *doctor) looks() []examination {
+func (d *host) looks() []examination {
 	return []examination{
 		{"service", "how the service is", d.lookService},
 		{"rivals", "other programs that hold addresses", d.lookRivals},
@@ -213,7 +222,7 @@ func (d *doctor) looks() []examination {
 
 // examine looks at everything, all at once, and waits no longer than patience
 // for any of it.
-func (d *doctor) examine(ctx context.Context) DoctorDocument {
+func (d *host) examine(ctx context.Context) Document {
 	p, findings := d.admit(ctx)
 	looks := d.looks()
 	answers := make([]chan []Finding, len(looks))
@@ -269,19 +278,19 @@ func timely[T any](patience time.Duration, ask func() T) (answer T, ok bool) {
 }
 
 // document puts together what is printed.
-func (p *patient) document(findings []Finding) DoctorDocument {
+func (p *patient) document(findings []Finding) Document {
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(b.Severity, a.Severity) })
-	d := DoctorDocument{
+	d := Document{
 		Host: p.host, Kernel: p.kernel, Config: p.file, Time: p.at, Findings: findings,
-		States: []string{}, Ports: []DoctorPort{}, Undecided: p.undecided(),
+		States: []string{}, Ports: []Port{}, Undecided: p.undecided(),
 	}
 	for _, one := range p.ports {
-		d.Ports = append(d.Ports, one.DoctorPort)
+		d.Ports = append(d.Ports, one.Port)
 	}
 	if p.status != nil {
 		d.Version = p.status.Node.Version
 		for _, i := range p.status.Instances {
-			d.States = append(d.States, i.brief())
+			d.States = append(d.States, brief(i))
 		}
 	}
 	for _, f := range findings {

@@ -1,4 +1,4 @@
-package service
+package doctor
 
 import (
 	"cmp"
@@ -14,7 +14,7 @@ const pageWidth = 110
 
 // print writes the page for a person: what hurts first, then what there is,
 // then what nobody can know, and last what is well, in one line.
-func (d DoctorDocument) print(w io.Writer) error {
+func (d Document) print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s, Linux %s, %s, %s\n", cmp.Or(d.Host, "this host"), d.Time.Format("2006-01-02 15:04:05"),
 		cmp.Or(d.Kernel, "unknown"), d.service(), d.Config)
@@ -38,7 +38,7 @@ const alike = 4
 
 // printFindings writes what hurts. Of many findings of one kind the rest is
 // counted: hundreds of instances may share a mistake, and a page is a page.
-func (d DoctorDocument) printFindings(b *strings.Builder) {
+func (d Document) printFindings(b *strings.Builder) {
 	told := map[string]int{}
 	for _, f := range d.Findings {
 		if f.Severity == SeverityOK {
@@ -55,7 +55,7 @@ func (d DoctorDocument) printFindings(b *strings.Builder) {
 	}
 }
 
-func (d DoctorDocument) service() string {
+func (d Document) service() string {
 	if d.Version == "" {
 		return "standfast not running"
 	}
@@ -63,7 +63,7 @@ func (d DoctorDocument) service() string {
 }
 
 // summary counts the findings.
-func (d DoctorDocument) summary() string {
+func (d Document) summary() string {
 	var parts []string
 	for _, s := range []Severity{SeverityError, SeverityHazard, SeverityNote} {
 		n := 0
@@ -118,7 +118,7 @@ func paragraph(b *strings.Builder, label, text string) {
 	b.WriteByte('\n')
 }
 
-func (d DoctorDocument) printPorts(b *strings.Builder) error {
+func (d Document) printPorts(b *strings.Builder) error {
 	if len(d.Ports) == 0 {
 		return nil
 	}
@@ -150,7 +150,7 @@ func (d DoctorDocument) printPorts(b *strings.Builder) error {
 }
 
 // printStorage gives what is known of the file systems, good or bad.
-func (d DoctorDocument) printStorage(b *strings.Builder) {
+func (d Document) printStorage(b *strings.Builder) {
 	heading := "\nSTORAGE\n"
 	for _, f := range d.Findings {
 		if f.Check == "storage" && f.Severity == SeverityOK {
@@ -162,7 +162,7 @@ func (d DoctorDocument) printStorage(b *strings.Builder) {
 }
 
 // printUndecided says what no evidence can settle, and what this router does then.
-func (d DoctorDocument) printUndecided(b *strings.Builder) {
+func (d Document) printUndecided(b *strings.Builder) {
 	if len(d.Undecided) == 0 {
 		return
 	}
@@ -177,7 +177,7 @@ func (d DoctorDocument) printUndecided(b *strings.Builder) {
 }
 
 // printFine names everything that was found well.
-func (d DoctorDocument) printFine(b *strings.Builder) {
+func (d Document) printFine(b *strings.Builder) {
 	var fine []string
 	for _, f := range d.Findings {
 		if f.Severity == SeverityOK && f.Check != "storage" && !slices.Contains(fine, f.Check) {
