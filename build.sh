@@ -19,6 +19,7 @@ usage() {
 	  mutate [NAME...] would the tests notice? small changes of vrrp, vrrp/verdict and vrrp/node, and the deliberate defects
 	  sim [flag...]    simulated worlds on all cores: -for 10m, -seeds N, -seed S, -story FILE; -h lists all
 	  fuzz [flag...]   every fuzz target, or those named behind the flags, one after the other: -for 10m, -keep; -h lists all
+	  rpm              packages for x86_64 and aarch64 in dist/, RPM and .deb; RELEASE=N, and STANDFAST_GPG_KEY=ID to sign
 	  check            test, and every static check there is, and known vulnerabilities where they can be looked up
 	END
 }
@@ -142,6 +143,22 @@ tested() {
 	CGO_ENABLED=$cgo go test $race -timeout 10m -count=1 -p 1 ./hw/... ./service/...
 }
 
+# want_rpm: rpmbuild makes packages for CentOS on any machine.
+want_rpm() { have rpmbuild || lacking rpm; }
+
+# packaged makes the packages of every architecture, on this machine and for it alone the completions are written.
+packaged() {
+	want_rpm || exit 1
+	build
+	mkdir -p dist
+	local arch
+	for arch in amd64 arm64; do
+		say "packages for $arch"
+		product "$arch" "bin/standfast-$arch"
+		packaging/build "$arch" "bin/standfast-$arch" bin/standfast dist
+	done
+}
+
 vulnerable() {
 	if ! { have curl && curl -fsS -m 5 -o /dev/null https://vuln.go.dev/index/db.json; } 2>/dev/null; then
 		say "govulncheck left out: its database at vuln.go.dev cannot be reached from here"
@@ -183,7 +200,7 @@ verb=${1:-build}
 [ $# = 0 ] || shift
 case $verb in
 demo | bench | soak | mutate | sim | fuzz) ;;
-build | test | check) [ $# = 0 ] || { usage >&2; exit 2; } ;;
+build | test | check | rpm) [ $# = 0 ] || { usage >&2; exit 2; } ;;
 -h | --help | help) usage; exit ;;
 *) usage >&2; exit 2 ;;
 esac
@@ -192,6 +209,7 @@ case $verb in
 build) build ;;
 test) formatted; compiled; vetted; tested ;;
 check) formatted; compiled; reproduced; vetted; linted; tested; vulnerable ;;
+rpm) packaged ;;
 mutate) mutated "$@" ;;
 demo | bench | soak) laboratory "$verb" "$@" ;;
 sim) simulated "$@" ;;
