@@ -62,7 +62,8 @@ func rooms() []room {
 			ours: []string{"vrrp", "vrrp/verdict", "vrrp/node", "hw/*", "configfs"}, goroutines: true},
 		{folder: "service/doctor", never: []string{"flag"}, goroutines: true,
 			ours: []string{"vrrp", "vrrp/verdict", "hw/*", "configfs", "service"}},
-		{folder: "service/standfast", libraries: []string{"github.com/spf13/cobra"}, ours: []string{"service", "service/doctor", "configfs"}},
+		{folder: "service/migrate", never: []string{"flag"}, ours: []string{"service", "configfs"}},
+		{folder: "service/standfast", libraries: []string{"github.com/spf13/cobra"}, ours: []string{"service", "service/doctor", "service/migrate", "configfs"}},
 		{folder: "service/lab/...", libraries: append(edges, "github.com/", "pgregory.net/"),
 			ours: []string{"vrrp", "vrrp/*", "hw/*", "configfs", "service", "service/doctor", "service/lab/..."}, goroutines: true},
 	}

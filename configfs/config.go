@@ -50,6 +50,7 @@ type Config struct {
 	Global    Global
 	Instances []Instance // in the order of the file; names are unique
 	Groups    []Group    // in the order of the file; names are unique
+	Balancers []Position // the virtual_server blocks, in the order of the file: keepalived's other half, which standfast has not
 }
 
 // Global holds what global_defs says and no instance copies.

@@ -153,6 +153,9 @@ func (d *decoder) stranger(p place, s *statement, understood []string) {
 	known := p.knows(w.text)
 	why, isFatal := fatal[w.text]
 	because, isMoot := moot[w.text]
+	if p == atRoot && w.text == "virtual_server" {
+		d.config.Balancers = append(d.config.Balancers, w.pos)
+	}
 	switch {
 	case w.text == "": // reported by the parser
 	case known && slices.Contains(mail, w.text):

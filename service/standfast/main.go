@@ -77,7 +77,7 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), doctorCommand(), versionCommand(), helperCommand())
+	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), doctorCommand(), migrateCommand(), versionCommand(), helperCommand())
 	return root
 }
 

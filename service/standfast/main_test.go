@@ -48,7 +48,7 @@ func TestCommands(t *testing.T) {
 		err    []string // or in the complaints
 	}{
 		{"version", []string{"version"}, 0, []string{"standfast " + version + "\n"}, nil},
-		{"help", nil, 0, []string{"run ", "check ", "status ", "why ", "version "}, nil},
+		{"help", nil, 0, []string{"run ", "check ", "status ", "why ", "migrate ", "version "}, nil},
 		{"unknown command", []string{"reboot"}, 2, nil, []string{`unknown command "reboot"`, "--help"}},
 		{"unknown flag", []string{"status", "--xml"}, 2, nil, []string{"unknown flag: --xml", "standfast status --help"}},
 		{"check nothing", []string{"check"}, 2, nil, []string{"accepts 1 arg(s), received 0"}},
