@@ -66,8 +66,10 @@ func (c *connection) handshake() error {
 			return err
 		}
 		reply, chosen, err := c.haggle(o, flags&flagNoZeroes == 0)
-		if _, failed := c.stream.Write(reply); failed != nil {
-			return failed
+		if len(reply) > 0 {
+			if _, failed := c.stream.Write(reply); failed != nil {
+				return failed
+			}
 		}
 		if chosen || err != nil {
 			return err
