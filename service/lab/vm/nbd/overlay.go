@@ -3,6 +3,7 @@ package nbd
 import (
 	"errors"
 	"io"
+	"iter"
 	"sync"
 )
 
@@ -28,7 +29,7 @@ type piece struct {
 }
 
 // pieces divides a part of the disk.
-func (o *overlay) pieces(offset, length int64) func(func(piece) bool) {
+func (o *overlay) pieces(offset, length int64) iter.Seq[piece] {
 	return func(yield func(piece) bool) {
 		for done := int64(0); done < length; {
 			at := offset + done

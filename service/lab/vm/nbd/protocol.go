@@ -68,10 +68,10 @@ const (
 )
 
 const (
-	maxOption  = 64 << 10 // bytes of an option's data; a name has 4096 at most, and a client asks for a handful of informations
-	maxRequest = 32 << 20 // bytes of one read or write: what every client may count on (section "Block size constraints")
-	preferred  = 4096     // bytes that a request is best a multiple of
-	firstGrasp = 256 << 10
+	maxOption  = 64 << 10  // bytes of an option's data; a name has 4096 at most, and a client asks for a handful of informations
+	maxRequest = 32 << 20  // bytes of one read or write: what every client may count on (section "Block size constraints")
+	preferred  = 4096      // bytes that a request is best a multiple of
+	firstGrasp = 256 << 10 // bytes of memory at most for data of which nothing has come yet
 )
 
 // option is what a client asks for in the handshake.
