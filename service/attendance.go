@@ -7,7 +7,7 @@ import (
 
 // attendance ends a helper that nobody has needed for as long as it lingers.
 type attendance struct {
-	linger time.Duration // 0: for ever
+	linger time.Duration // after the last has left; 0: for ever
 	over   chan struct{} // closed when nobody has been there for so long
 
 	mu      sync.Mutex
@@ -16,11 +16,12 @@ type attendance struct {
 	timer   *time.Timer
 }
 
-func newAttendance(linger time.Duration) *attendance {
+// newAttendance waits for the first to come for as long as it is told, for ever where that is 0.
+func newAttendance(first, linger time.Duration) *attendance {
 	a := &attendance{linger: linger, over: make(chan struct{})}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.wait()
+	a.wait(first)
 	return a
 }
 
@@ -42,7 +43,7 @@ func (a *attendance) leave() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.present--; a.present == 0 {
-		a.wait()
+		a.wait(a.linger)
 	}
 }
 
@@ -53,9 +54,9 @@ func (a *attendance) anybody() bool {
 	return a.present > 0
 }
 
-func (a *attendance) wait() {
-	if a.linger > 0 {
-		a.timer = time.AfterFunc(a.linger, a.end)
+func (a *attendance) wait(patience time.Duration) {
+	if patience > 0 {
+		a.timer = time.AfterFunc(patience, a.end)
 	}
 }
 

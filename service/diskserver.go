@@ -80,7 +80,7 @@ func serveDisk(ctx context.Context, l *helperListener, o HelperOptions) error {
 
 func newDiskServer(o HelperOptions, now func() time.Duration, probe openProbe) *diskServer {
 	return &diskServer{
-		dir: o.RuntimeDir, now: now, probe: probe, log: o.Log, attendance: newAttendance(o.Linger), probers: map[string]*prober{},
+		dir: o.RuntimeDir, now: now, probe: probe, log: o.Log, attendance: newAttendance(o.first(), o.Linger), probers: map[string]*prober{},
 	}
 }
 
@@ -92,6 +92,11 @@ func (s *diskServer) serve(ctx context.Context, conn *net.UnixConn) {
 		s.log(err.Error())
 		return
 	}
+	// Also one who only looks whether somebody is here may be a service that will be back in a moment.
+	if !s.attendance.enter() {
+		return
+	}
+	defer s.attendance.leave()
 	if c.say(diskWord{Ready: true}) != nil {
 		return
 	}
@@ -108,21 +113,18 @@ func (s *diskServer) serve(ctx context.Context, conn *net.UnixConn) {
 		if err := json.Unmarshal(line, &order); err != nil {
 			return err
 		}
-		return s.take(ctx, c, order)
+		s.take(ctx, c, order)
+		return nil
 	})
 }
 
 // take follows the order of a service.
-func (s *diskServer) take(ctx context.Context, c *helperConn, order diskOrder) error {
+func (s *diskServer) take(ctx context.Context, c *helperConn, order diskOrder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.client != c {
-		if !s.attendance.enter() {
-			return errHelperEnds
-		}
 		if s.client != nil {
 			_ = s.client.Close()
-			s.attendance.leave()
 		}
 		s.client = c
 		go s.tell(ctx, c)
@@ -131,7 +133,6 @@ func (s *diskServer) take(ctx context.Context, c *helperConn, order diskOrder) e
 		s.order = order
 		s.follow(order)
 	}
-	return nil
 }
 
 // leave stops everything when the service has gone: nobody wants to know.
@@ -143,7 +144,6 @@ func (s *diskServer) leave(c *helperConn) {
 	}
 	s.client, s.order = nil, diskOrder{}
 	s.follow(diskOrder{})
-	s.attendance.leave()
 }
 
 // tell reports to the service until it is gone.

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
 	"standfast/hw/process"
@@ -60,6 +61,11 @@ const (
 	helperSilence = 7 * time.Second
 	// helperLinger is how long a launched helper outlives its service.
 	helperLinger = 5 * time.Second
+	// helperExpect is how long a unit's helper waits for its first service: that one may be ordered behind what takes long
+	// at boot. helperReplace is how often it looks whether another helper is still in its place: less often than that one
+	// lingers, which a look begins anew.
+	helperExpect  = 5 * time.Minute
+	helperReplace = 2 * helperLinger
 	// helperStart is how long a launched helper may take to answer, helperAnswer one that runs. A service that starts
 	// waits for helperGlance only: one that is slow will be found by the launcher.
 	helperStart  = 5 * time.Second
@@ -77,18 +83,29 @@ type HelperOptions struct {
 	Linger time.Duration
 	// Launched says that a launcher started it, whom it tells that it lives.
 	Launched bool
+	// Unit says that a unit started it, which is told when somebody can reach it.
+	Unit bool
 	// Log takes a line, and must not block for long.
 	Log func(string)
 }
 
+// first is how long it waits for its first service; 0: for ever.
+func (o HelperOptions) first() time.Duration {
+	if o.Unit && o.Linger > 0 {
+		return max(o.Linger, helperExpect)
+	}
+	return o.Linger
+}
+
 // RunHelper is a helper process. It returns when ctx ends, or when no service has needed it for as long as it lingers.
-// Where another process is that helper already the error is unix.EADDRINUSE.
+// Where another process is that helper already the error is unix.EADDRINUSE; but a unit's helper takes its place when it
+// has gone.
 func RunHelper(ctx context.Context, h Helper, o HelperOptions) error {
 	o.Log = prefixed(h, o.Log)
 	for _, err := range beHelper(h) {
 		o.Log(err.Error())
 	}
-	l, err := listenHelper(o.RuntimeDir, h)
+	l, err := openHelper(ctx, h, o, helperReplace)
 	if err != nil {
 		return err
 	}
@@ -101,6 +118,35 @@ func RunHelper(ctx context.Context, h Helper, o HelperOptions) error {
 		return serveLauncher(ctx, l, o, defaultLaunchLimits(selfProgram))
 	}
 	return fmt.Errorf("there is no helper %q: %w", h, errors.ErrUnsupported)
+}
+
+// openHelper opens the helper's socket, and tells the unit when there is one. A unit does not depend on others to have made
+// the runtime directory. Where another helper answers, it looks every so often whether that one has gone.
+func openHelper(ctx context.Context, h Helper, o HelperOptions, every time.Duration) (*helperListener, error) {
+	if !o.Unit {
+		return listenHelper(o.RuntimeDir, h)
+	}
+	if err := os.MkdirAll(o.RuntimeDir, 0o755); err != nil {
+		return nil, fmt.Errorf("the runtime directory cannot be made: %w", err)
+	}
+	// It blocks for as long as systemd hangs.
+	ready := sync.OnceFunc(func() { go func() { _ = notify(daemon.SdNotifyReady) }() })
+	for {
+		l, err := listenHelper(o.RuntimeDir, h)
+		if err == nil || !errors.Is(err, unix.EADDRINUSE) {
+			if err == nil {
+				ready()
+			}
+			return l, err
+		}
+		o.Log(err.Error() + "; this one takes its place when it has gone")
+		ready() // whoever waits for this unit finds a helper
+		for helperAnswers(o.RuntimeDir, h, helperAnswer) == nil {
+			if pause(ctx, every); ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+		}
+	}
 }
 
 func prefixed(h Helper, log func(string)) func(string) {

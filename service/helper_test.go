@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -71,6 +72,96 @@ func TestListenHelper(t *testing.T) {
 	}
 }
 
+// notifications opens what systemd would listen on.
+func notifications(t *testing.T) (next func() string) {
+	t.Helper()
+	path := filepath.Join(scriptFolder(t), "notify")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	t.Setenv("NOTIFY_SOCKET", path)
+	return func() string {
+		t.Helper()
+		b := make([]byte, 256)
+		if err := l.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := l.Read(b)
+		if err != nil {
+			t.Fatalf("systemd hears nothing: %v", err)
+		}
+		return string(b[:n])
+	}
+}
+
+// A unit's helper says when it can be reached, and makes the runtime directory where nobody has.
+func TestUnitHelper(t *testing.T) {
+	said := notifications(t)
+	dir := filepath.Join(scriptFolder(t), "run")
+	o := HelperOptions{RuntimeDir: dir, Unit: true, Linger: time.Second, Log: func(string) {}}
+	l, err := openHelper(t.Context(), HelperDisk, o, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if got := said(); got != "READY=1" {
+		t.Errorf("systemd is told %q", got)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode() != os.ModeDir|0o755 {
+		t.Errorf("the runtime directory: %v, %v", info, err)
+	}
+	if got := o.first(); got != helperExpect {
+		t.Errorf("the first service may take %v", got)
+	}
+	if got := (HelperOptions{Linger: time.Second}).first(); got != time.Second {
+		t.Errorf("where the service started the helper, it may take %v", got)
+	}
+}
+
+// A unit's helper that finds another in its place waits for its end: the unit has not failed, and systemd does not start
+// it again and again.
+func TestUnitHelperStandsBy(t *testing.T) {
+	said := notifications(t)
+	dir := scriptFolder(t)
+	other := greeter(t, dir, HelperDisk)
+	logged := make(chan string, 1)
+	o := HelperOptions{RuntimeDir: dir, Unit: true, Log: func(line string) { logged <- line }}
+	type opened struct {
+		l   *helperListener
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		l, err := openHelper(t.Context(), HelperDisk, o, time.Millisecond)
+		done <- opened{l, err}
+	}()
+	if got := <-logged; !strings.Contains(got, "another disk helper answers") {
+		t.Errorf("logged: %s", got)
+	}
+	if got := said(); got != "READY=1" {
+		t.Errorf("systemd is told %q", got)
+	}
+	if len(done) > 0 {
+		t.Fatal("it did not wait")
+	}
+	if err := other.UnixListener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := <-done
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	_ = got.l.Close()
+	greeter(t, dir, HelperDisk)
+	ctx, cancel := context.WithCancel(t.Context())
+	o.Log = func(string) { cancel() }
+	if _, err := openHelper(ctx, HelperDisk, o, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("told to end while it waits: %v", err)
+	}
+}
+
 func TestForgiveMemory(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "oom_score_adj")
 	for text, want := range map[string]string{"-1000\n": "0", "0\n": "0\n", "500\n": "500\n"} {
@@ -89,7 +180,7 @@ func TestForgiveMemory(t *testing.T) {
 // A helper whose service comes and goes stays as long as it lingers.
 func TestAttendance(t *testing.T) {
 	const linger = 50 * time.Millisecond
-	a := newAttendance(linger)
+	a := newAttendance(linger, linger)
 	for range 2 {
 		if !a.enter() {
 			t.Fatal("nobody is let in")
@@ -115,7 +206,7 @@ func TestAttendance(t *testing.T) {
 	if a.enter() {
 		t.Error("somebody is let in after the end")
 	}
-	if endsWithin(newAttendance(0).over, 3*linger) {
+	if endsWithin(newAttendance(0, 0).over, 3*linger) {
 		t.Error("what does not linger is over")
 	}
 }

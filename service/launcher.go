@@ -77,7 +77,7 @@ func serveLauncher(ctx context.Context, l *helperListener, o HelperOptions, limi
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &launcher{
-		launchLimits: limits, dir: o.RuntimeDir, log: o.Log, service: newAttendance(o.Linger), clients: map[*helperConn]struct{}{},
+		launchLimits: limits, dir: o.RuntimeDir, log: o.Log, service: newAttendance(o.first(), o.Linger), clients: map[*helperConn]struct{}{},
 	}
 	for _, h := range []Helper{HelperScripts, HelperDisk} {
 		s.kept = append(s.kept, &kept{helper: h, changed: make(chan struct{}, 1)})

@@ -84,9 +84,11 @@ func serveScripts(ctx context.Context, l *helperListener, o HelperOptions, limit
 		begin:  (*exec.Cmd).Start,
 		queues: map[string]*scriptQueue{}, hanging: map[string]*scriptProcess{}, clients: map[*scriptClient]struct{}{},
 	}
-	s.mu.Lock()
-	s.rest()
-	s.mu.Unlock()
+	if first := o.first(); first > 0 {
+		s.mu.Lock()
+		s.lingerer = time.AfterFunc(first, s.endIfIdle)
+		s.mu.Unlock()
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- l.accept(s.log, s.serve) }()
 	working, cancel := context.WithCancel(ctx)

@@ -41,6 +41,7 @@ func helper(args []string, complaints io.Writer) int {
 	flags.StringVar(&o.RuntimeDir, "runtime-dir", "/run/standfast", "the `DIR` of the lock and the sockets")
 	flags.DurationVar(&o.Linger, "linger", 0, "end after this `TIME` without a service; 0: never")
 	flags.BoolVar(&o.Launched, "launched", false, "show the launcher that this helper lives")
+	flags.BoolVar(&o.Unit, "unit", false, "tell systemd when somebody can reach it, and wait longer for the first service")
 	switch err := flags.Parse(args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -52,7 +53,7 @@ func helper(args []string, complaints io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if err := service.RunHelper(ctx, h, o); err != nil {
+	if err := service.RunHelper(ctx, h, o); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(complaints, "standfast:", err)
 		return exitFailed
 	}
