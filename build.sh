@@ -132,12 +132,15 @@ tested() {
 	want_race
 	want_keepalived
 	want_file_systems
+	want_rpm || say "no rpmbuild: what the RPM does on a host is left out"
 	local cgo=0
 	[ -z "$race" ] || cgo=1
 	say "layout"
 	CGO_ENABLED=0 go test .
 	say "tests of what thinks and reads: vrrp, configfs ${race:+(race)}"
 	CGO_ENABLED=$cgo go test $race -timeout 10m ./vrrp/... ./configfs/...
+	say "tests of what is delivered: packaging"
+	CGO_ENABLED=$cgo go test $race -timeout 10m -count=1 ./packaging
 	say "tests of what touches the kernel: hw, service ${race:+(race)}"
 	CGO_ENABLED=$cgo go build $race ./hw/... ./service/...
 	CGO_ENABLED=$cgo go test $race -timeout 10m -count=1 -p 1 ./hw/... ./service/...

@@ -64,6 +64,7 @@ func rooms() []room {
 			ours: []string{"vrrp", "vrrp/verdict", "hw/*", "configfs", "service"}},
 		{folder: "service/migrate", never: []string{"flag"}, ours: []string{"service", "configfs"}},
 		{folder: "service/standfast", libraries: []string{"github.com/spf13/cobra"}, ours: []string{"service", "service/doctor", "service/migrate", "configfs"}},
+		{folder: "packaging", std: []string{}, ours: []string{"configfs"}},
 		{folder: "service/lab/...", libraries: append(edges, "github.com/", "pgregory.net/"),
 			ours: []string{"vrrp", "vrrp/*", "hw/*", "configfs", "service", "service/doctor", "service/lab/..."}, goroutines: true},
 	}

@@ -1,0 +1,276 @@
+package packaging_test
+
+import (
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"standfast/configfs"
+)
+
+// program stands for the real one, which takes a while to compile: packages only need it to write completions.
+const program = "#!/bin/sh\necho \"$*\"\n"
+
+// packages builds the packages of an architecture from this tree, or from a copy of it, and returns their folder.
+func packages(t *testing.T, tree, goarch, release string) string {
+	t.Helper()
+	if _, err := exec.LookPath("rpmbuild"); err != nil {
+		t.Skip("there is no rpmbuild on this host; on Debian: apt-get install rpm")
+	}
+	dist := t.TempDir()
+	file := filepath.Join(dist, "program")
+	if err := os.WriteFile(file, []byte(program), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	command(t, []string{"SOURCE_DATE_EPOCH=1789000000", "RELEASE=" + release, "STANDFAST_GPG_KEY="},
+		filepath.Join(tree, "packaging/build"), goarch, file, file, dist)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	return dist
+}
+
+// only returns the one file of a folder with a suffix.
+func only(t *testing.T, folder, suffix string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*"+suffix))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%s has %v, %v", folder, files, err)
+	}
+	return files[0]
+}
+
+func TestTheSameBytesFromAnotherFolder(t *testing.T) {
+	here := packages(t, "..", "amd64", "1")
+	tree := t.TempDir()
+	command(t, nil, "cp", "-R", "../packaging", "../README.md", "../CHANGELOG.md", "../LICENSE", tree)
+	command(t, nil, "install", "-D", "../service/standfast/main.go", filepath.Join(tree, "service/standfast/main.go"))
+	there := packages(t, tree, "amd64", "1")
+	for _, suffix := range []string{".rpm", ".deb"} {
+		if suffix == ".deb" && !debian() {
+			continue
+		}
+		one, other := only(t, here, suffix), only(t, there, suffix)
+		if filepath.Base(one) != filepath.Base(other) {
+			t.Errorf("%s and %s", one, other)
+		}
+		command(t, nil, "cmp", one, other)
+	}
+}
+
+func debian() bool {
+	_, err := exec.LookPath("dpkg-deb")
+	return err == nil
+}
+
+func TestRPMAsksForNothing(t *testing.T) {
+	for goarch, arch := range map[string]string{"amd64": "x86_64", "arm64": "aarch64"} {
+		file := only(t, packages(t, "..", goarch, "7"), "-7."+arch+".rpm")
+		requires := strings.Split(strings.TrimSpace(command(t, nil, "rpm", "-qp", "--requires", file)), "\n")
+		// CentOS 7 has rpm 4.11, which knows these.
+		want := []string{
+			"/bin/sh", "rpmlib(CompressedFileNames) <= 3.0.4-1", "rpmlib(FileDigests) <= 4.6.0-1",
+			"rpmlib(PayloadFilesHavePrefix) <= 4.0-1", "rpmlib(PayloadIsXz) <= 5.2-1",
+		}
+		if diff := cmp.Diff(want, slices.Compact(requires)); diff != "" {
+			t.Error(goarch, diff)
+		}
+		if got := command(t, nil, "rpm", "-qp", "--qf", "%{ARCH} %{OS} %{BUILDHOST} %{BUILDTIME}", file); got != arch+" linux standfast 1789000000" {
+			t.Error(got)
+		}
+	}
+}
+
+// TestRPMHasTheScriptletsOfTheTree: rpm expands macros in them when it builds.
+func TestRPMHasTheScriptletsOfTheTree(t *testing.T) {
+	file := only(t, packages(t, "..", "amd64", "1"), ".rpm")
+	for tag, name := range map[string]string{"POSTIN": "post", "PREUN": "preun", "POSTUN": "postun"} {
+		got := command(t, nil, "rpm", "-qp", "--qf", "%{"+tag+"PROG} %{"+tag+"}", file)
+		if diff := cmp.Diff("/bin/sh "+strings.TrimSpace(read(t, "scriptlets/"+name)), strings.TrimSpace(got)); diff != "" {
+			t.Error(name, diff)
+		}
+	}
+}
+
+// dropIns are the links to what the tree has for some releases of systemd.
+func dropIns(t *testing.T, releases ...string) []string {
+	t.Helper()
+	var links []string
+	for _, release := range releases {
+		files, err := filepath.Glob("systemd/" + release + "/*.conf")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v, %v", release, files, err)
+		}
+		for _, file := range files {
+			links = append(links, strings.TrimSuffix(filepath.Base(file), ".conf")+".d/50-"+release+".conf")
+		}
+	}
+	slices.Sort(links)
+	return links
+}
+
+// TestRPMComesAndGoes installs, uses, upgrades and erases the package in a root of its own.
+func TestRPMComesAndGoes(t *testing.T) {
+	r := newRouter(t, tools("252", true))
+	first, second := only(t, packages(t, "..", runtime.GOARCH, "1"), ".rpm"), only(t, packages(t, "..", runtime.GOARCH, "2"), ".rpm")
+	before := r.tree()
+	verified := func(when string) {
+		t.Helper()
+		if said := r.manage("rpm", "-V", "--nodeps", "standfast"); said != "" {
+			t.Errorf("rpm -V %s: %s", when, said)
+		}
+	}
+
+	if said := r.manage("rpm", "-i", "--nodeps", first); said != "" {
+		t.Error("the installation said:", said)
+	}
+	verified("after the installation")
+	want := dropIns(t, "239", "252")
+	if diff := cmp.Diff(want, r.links()); diff != "" {
+		t.Error(diff)
+	}
+	r.write("run/standfast/control.sock", "", 0o660)
+	r.write("var/lib/standfast/probe", strings.Repeat("x", 1<<10), 0o600)
+	verified("of a service that has run")
+
+	if said := r.manage("rpm", "-U", "--nodeps", second); !strings.Contains(said, "the running service goes on as it is") {
+		t.Error("the upgrade said:", said)
+	}
+	verified("after the upgrade")
+	if diff := cmp.Diff(want, r.links()); diff != "" {
+		t.Error(diff)
+	}
+
+	if said := r.manage("rpm", "-e", "standfast"); said != "" {
+		t.Error("the removal said:", said)
+	}
+	if diff := cmp.Diff(before, r.tree()); diff != "" {
+		t.Error("left behind:", diff)
+	}
+}
+
+// TestRPMKeepsAConfiguration that somebody has changed, through an upgrade and a removal.
+func TestRPMKeepsAConfiguration(t *testing.T) {
+	r := newRouter(t, tools("252", true))
+	before := r.tree()
+	r.manage("rpm", "-i", "--nodeps", only(t, packages(t, "..", runtime.GOARCH, "1"), ".rpm"))
+	r.write("etc/standfast/standfast.conf", "vrrp_instance V {}\n", 0o600)
+	r.manage("rpm", "-U", "--nodeps", only(t, packages(t, "..", runtime.GOARCH, "2"), ".rpm"))
+	if got := read(t, r.path("etc/standfast/standfast.conf")); got != "vrrp_instance V {}\n" {
+		t.Errorf("the upgrade made it %q", got)
+	}
+	r.manage("rpm", "-e", "standfast")
+	if diff := cmp.Diff(slices.Sorted(slices.Values(append(before, "/etc/standfast", "/etc/standfast/standfast.conf.rpmsave"))), r.tree()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestDebComesAndGoes is the same with dpkg, which keeps a configuration until it is told to forget it.
+func TestDebComesAndGoes(t *testing.T) {
+	r := newRouter(t, tools("252", true))
+	if !debian() {
+		t.Skip("there is no dpkg on this host")
+	}
+	before := r.tree()
+	dpkg := func(args ...string) string {
+		return r.manage("dpkg", append([]string{"--force-unsafe-io", "--log=/dev/null"}, args...)...)
+	}
+	dpkg("-i", only(t, packages(t, "..", runtime.GOARCH, "1"), ".deb"))
+	want := dropIns(t, "239", "252")
+	if diff := cmp.Diff(want, r.links()); diff != "" {
+		t.Error(diff)
+	}
+	if said := dpkg("-i", only(t, packages(t, "..", runtime.GOARCH, "2"), ".deb")); !strings.Contains(said, "the running service goes on as it is") {
+		t.Error("the upgrade said:", said)
+	}
+	dpkg("-r", "standfast")
+	for _, kept := range []string{"etc/standfast/standfast.conf", "etc/default/standfast"} {
+		if _, err := os.Stat(r.path(kept)); err != nil {
+			t.Error(err)
+		}
+	}
+	dpkg("-P", "standfast")
+	if diff := cmp.Diff(before, r.tree()); diff != "" {
+		t.Error("left behind:", diff)
+	}
+}
+
+// TestSpecListsTheTree holds the list of files against this folder; that nothing else is listed is for rpmbuild to say.
+func TestSpecListsTheTree(t *testing.T) {
+	_, list, _ := strings.Cut(read(t, "rpm/standfast.spec"), "\n%files\n")
+	list, _, _ = strings.Cut(list, "\n%changelog\n")
+	var patterns []string
+	for line := range strings.Lines(list) {
+		if at := strings.Index(line, " /"); at >= 0 && !strings.Contains(line, "%dir") {
+			line = line[at+1:]
+		}
+		if strings.HasPrefix(line, "/") {
+			patterns = append(patterns, strings.TrimSpace(line))
+		}
+	}
+	for _, file := range delivered(t) {
+		listed := slices.ContainsFunc(patterns, func(pattern string) bool {
+			ok, err := path.Match(pattern, file)
+			return err == nil && ok || strings.HasPrefix(file, pattern+"/")
+		})
+		if !listed {
+			t.Errorf("%s is in the tree and not in the list of the spec", file)
+		}
+	}
+}
+
+// delivered is where the files of this folder go.
+func delivered(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for pattern, folder := range map[string]string{
+		"systemd/*.service": "/usr/lib/systemd/system/", "systemd/[0-9]*/*.conf": "/usr/share/standfast/systemd/0/",
+		"man/*.5": "/usr/share/man/man5/", "man/*.8": "/usr/share/man/man8/",
+	} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			all = append(all, folder+filepath.Base(file))
+		}
+	}
+	for _, pattern := range []string{"etc/*/*", "usr/lib/*/*", "usr/lib/*/*/*", "usr/share/doc/standfast/*/*"} {
+		files, err := filepath.Glob("root/" + pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+				all = append(all, strings.TrimPrefix(file, "root"))
+			}
+		}
+	}
+	return all
+}
+
+func TestExampleConfiguration(t *testing.T) {
+	const file = "etc/standfast/standfast.conf"
+	_, complaints := configfs.Load(os.DirFS("root"), "/"+file)
+	if len(complaints) != 1 || complaints[0].Severity != configfs.Error || complaints[0].Hint == "" {
+		t.Errorf("as it comes: %v", complaints)
+	}
+	head, example, _ := strings.Cut(read(t, "root/"+file), "\n\n")
+	if lines := strings.Count(head, "\n") + 1; lines > 10 {
+		t.Errorf("it explains itself in %d lines", lines)
+	}
+	tree := t.TempDir()
+	if err := os.WriteFile(filepath.Join(tree, "used.conf"), []byte(strings.ReplaceAll("\n"+example, "\n#", "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, complaints := configfs.Load(os.DirFS(tree), "/used.conf"); len(complaints) > 0 {
+		t.Errorf("with its example: %v", complaints)
+	}
+}
