@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"sync"
@@ -58,7 +59,7 @@ func (a *Adverts) see(f Frame) {
 func (a *Adverts) Between(from, to time.Duration) []Advert {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	at := func(x Advert, t time.Duration) int { return int(x.At - t) }
+	at := func(x Advert, t time.Duration) int { return cmp.Compare(x.At, t) }
 	first, _ := slices.BinarySearchFunc(a.seen, from, at)
 	end, _ := slices.BinarySearchFunc(a.seen, to, at)
 	return slices.Clone(a.seen[first:max(first, end)])

@@ -10,8 +10,8 @@ import (
 // AskInterval is how often it is asked who has an address, unless a story wants it otherwise.
 const AskInterval = 20 * time.Millisecond
 
-// An Asker asks again and again who has the virtual addresses of a segment and records who answers. The host from which it asks learns
-// from the answers where they are; so another should be the one who pings.
+// An Asker asks again and again who has the virtual addresses of a segment and records who answers. The host from which it asks
+// also learns from the answers where they are, so another should be the one that pings.
 type Asker struct {
 	host     *Host
 	interval time.Duration

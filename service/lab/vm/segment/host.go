@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A Host is a station of the laboratory on a segment. It answers ARP requests for its address and ICMP echo requests, and sends what
-// is for elsewhere to its gateway.
+// A Host is a station of the laboratory on a segment. It answers ARP requests for its address and ICMP echo requests, and sends
+// what is for elsewhere to its gateway.
 //
 // Where the gateway is it learns as real hosts do: by asking, when it first has something to send; by gratuitous ARP; and, when the
 // gateway has been silent for a second although packets go there, by asking again, once a second, until somebody answers.

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"cmp"
 	"encoding/binary"
 	"net/netip"
 	"slices"
@@ -96,11 +97,12 @@ func (p Pings) Losses(from, to time.Duration) Losses {
 	var l Losses
 	for _, e := range p.between(from, to) {
 		switch p.fate(e) {
+		case undecided:
+		case answered:
+			l.Sent++
 		case lost:
 			l.Sent++
 			l.Lost++
-		case answered:
-			l.Sent++
 		}
 	}
 	return l
@@ -130,7 +132,7 @@ func (p Pings) Windows(from, to time.Duration) []Loss {
 }
 
 func (p Pings) between(from, to time.Duration) []Echo {
-	at := func(e Echo, t time.Duration) int { return int(e.Sent - t) }
+	at := func(e Echo, t time.Duration) int { return cmp.Compare(e.Sent, t) }
 	first, _ := slices.BinarySearchFunc(p.Echoes, from, at)
 	end, _ := slices.BinarySearchFunc(p.Echoes, to, at)
 	return p.Echoes[first:max(first, end)]
