@@ -617,6 +617,26 @@ func (h *sickbed) networkd(name, file string) {
 	h.set("etc/systemd/network/10-x.network", file)
 }
 
+// deliver puts a file there that the package has.
+func (h *sickbed) deliver(name string) { h.set(name, packaged(name)) }
+
+// packaged reads a file of the package; one that is not there changes nothing on the host, and the test sees it.
+func packaged(name string) string {
+	text, _ := os.ReadFile("../../packaging/root/" + name)
+	return string(text)
+}
+
+// TestNetworkManagerReadsPackagesFirst: what the administrator wrote into its own file counts more.
+func TestNetworkManagerReadsPackagesFirst(t *testing.T) {
+	h := healthy()
+	h.addProgram(900, "NetworkManager", "net:[4026531840]")
+	h.deliver("usr/lib/NetworkManager/conf.d/30-standfast.conf")
+	h.set("etc/NetworkManager/NetworkManager.conf", "[main]\nignore-carrier=interface-name:p4p1,interface-name:p3*\n")
+	if diff := cmp.Diff([]string{"hazard networkmanager"}, h.complaints(t)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestLets names what looks suspicious and is not.
 func TestLets(t *testing.T) {
 	for name, sow := range map[string]func(h *sickbed){
@@ -636,6 +656,11 @@ func TestLets(t *testing.T) {
 			h.addProgram(900, "NetworkManager", "net:[4026531840]")
 			h.set("etc/NetworkManager/NetworkManager.conf", "[main]\nignore-carrier=*\n")
 		},
+		"NetworkManager as the package has it": func(h *sickbed) {
+			h.addProgram(900, "NetworkManager", "net:[4026531840]")
+			h.deliver("usr/lib/NetworkManager/conf.d/30-standfast.conf")
+			h.set("etc/NetworkManager/NetworkManager.conf", "[main]\nplugins=keyfile\n")
+		},
 		"ifcfg without NetworkManager": func(h *sickbed) {
 			h.addProgram(900, "NetworkManager", "net:[4026531840]")
 			for _, s := range h.states {
@@ -646,6 +671,11 @@ func TestLets(t *testing.T) {
 			h.networkd("p3p1", "[Network]\nDHCP=no\n")
 			h.set("etc/systemd/network/10-x.network.d/keep.conf", "[Network]\nKeepConfiguration=static\n")
 			h.set("etc/systemd/networkd.conf", "[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n")
+		},
+		"networkd as the package has it, and its example": func(h *sickbed) {
+			h.networkd("p4p1", "[Network]\nDHCP=no\n")
+			h.deliver("usr/lib/systemd/networkd.conf.d/30-standfast.conf")
+			h.set("etc/systemd/network/10-x.network.d/standfast.conf", packaged("usr/share/doc/standfast/examples/networkd-port.conf"))
 		},
 		"addresses of a MASTER": func(h *sickbed) {
 			h.status.Instances[0].State, h.status.Instances[0].Installed = "MASTER", true

@@ -169,7 +169,7 @@ func (d *host) lookNetworkManager(p *patient) []Finding {
 	if len(d.running("NetworkManager")) == 0 {
 		return sound("networkmanager", "NetworkManager", "it is not running")
 	}
-	config := d.readIni(append([]string{"etc/NetworkManager/NetworkManager.conf"}, d.dropIns("NetworkManager/conf.d", ".conf")...)...)
+	config := d.networkManagerConfig()
 	managed := p.where(func(one patientPort) bool { return one.state.Present && d.managed(config, one) })
 	if len(managed) == 0 {
 		return sound("networkmanager", "NetworkManager", "it manages none of the ports")
@@ -186,6 +186,20 @@ func (d *host) lookNetworkManager(p *patient) []Finding {
 		Remedy: "printf '[main]\\nignore-carrier=" + specs(careless) + "\\n' > /etc/NetworkManager/conf.d/90-standfast.conf\nsystemctl reload NetworkManager\n" +
 			"# or, for ports that need nothing from it: [keyfile] unmanaged-devices=" + specs(careless),
 	}}
+}
+
+// networkManagerConfig reads what NetworkManager reads, in its order: its own
+// file comes between the fragments of packages and those of /etc.
+func (d *host) networkManagerConfig() ini {
+	packages, administrator := []string{}, []string{"etc/NetworkManager/NetworkManager.conf"}
+	for _, file := range d.dropIns("NetworkManager/conf.d", ".conf") {
+		if strings.HasPrefix(file, "etc/") {
+			administrator = append(administrator, file)
+		} else {
+			packages = append(packages, file)
+		}
+	}
+	return d.readIni(append(packages, administrator...)...)
 }
 
 // specs names ports as NetworkManager does.
