@@ -18,7 +18,7 @@ func (d *decoder) complete() {
 		d.config.Instances = append(d.config.Instances, *i.Instance)
 	}
 	if len(d.drafts) == 0 {
-		d.error(Position{File: d.config.Files[0]}, "an empty file would take every address off this router",
+		d.error(Position{File: d.config.Files[0]}, "write one, or copy those of keepalived; without any, every address would go from this router",
 			"there is no vrrp_instance in the configuration")
 	}
 	d.completeStorage()
