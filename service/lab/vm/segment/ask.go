@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"sync"
@@ -68,26 +69,47 @@ func (a *Asker) Stop() {
 }
 
 // Record returns what was recorded so far about an address; it is empty if the address is not asked for.
-func (a *Asker) Record(vip netip.Addr) Record {
-	now := a.host.segment.Now()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, r := range a.records {
-		if r.VIP != vip {
-			continue
-		}
-		r.Questions, r.Answers, r.Claims = slices.Clone(r.Questions), slices.Clone(r.Answers), slices.Clone(r.Claims)
-		if !a.stopped {
-			r.Until = now
-		}
-		return r
-	}
-	return Record{VIP: vip, Interval: a.interval, Until: now}
-}
+func (a *Asker) Record(vip netip.Addr) Record { return a.since(vip, 0) }
 
 // Service judges the record of an address so far, with [Record.Service] and a grain of two intervals: of answers that take about
 // as long as the interval, one that is a little late comes behind the next question.
 func (a *Asker) Service(vip netip.Addr) Service { return a.Record(vip).Service(2 * a.interval) }
+
+// Serving returns which machines answer for an address at present, judged as by Service but from the last questions only, so that a
+// story can wait for it.
+func (a *Asker) Serving(vip netip.Addr) []string {
+	const questions = 50
+	s := a.since(vip, a.host.segment.Now()-questions*a.interval).Service(2 * a.interval)
+	if len(s.Line) == 0 {
+		return nil
+	}
+	return s.Line[len(s.Line)-1].Who
+}
+
+// since returns what was recorded about an address from a moment on.
+func (a *Asker) since(vip netip.Addr, from time.Duration) Record {
+	now := a.host.segment.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := slices.IndexFunc(a.records, func(r Record) bool { return r.VIP == vip })
+	if i < 0 {
+		return Record{VIP: vip, Interval: a.interval, Until: now}
+	}
+	r := a.records[i]
+	if !a.stopped {
+		r.Until = now
+	}
+	first, _ := slices.BinarySearch(r.Questions, from)
+	r.Questions = slices.Clone(r.Questions[first:])
+	r.Answers, r.Claims = answersSince(r.Answers, from), answersSince(r.Claims, from)
+	return r
+}
+
+// answersSince copies the answers from a moment on.
+func answersSince(all []Answer, from time.Duration) []Answer {
+	first, _ := slices.BinarySearchFunc(all, from, func(x Answer, t time.Duration) int { return cmp.Compare(x.At, t) })
+	return slices.Clone(all[first:])
+}
 
 // ask asks for every address.
 func (a *Asker) ask() {

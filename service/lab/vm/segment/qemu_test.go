@@ -17,6 +17,9 @@ func TestQEMU(t *testing.T) {
 	if err != nil {
 		t.Skip("needs a machine emulator:", err)
 	}
+	if backends, err := exec.Command(program, "-netdev", "help").Output(); err != nil || !bytes.Contains(backends, []byte("\nstream\n")) {
+		t.Skip("needs an emulator with the stream backend, QEMU 7.2 or later:", err)
+	}
 	socket := filepath.Join(t.TempDir(), "lan")
 	s, err := Listen("LAN", time.Now(), Plug{Machine: "A", Socket: socket})
 	if err != nil {
@@ -35,7 +38,7 @@ func TestQEMU(t *testing.T) {
 	pings, asker := server.Ping(vip, 50*time.Millisecond), server.Ask(50*time.Millisecond, vip)
 	deadline := time.Now().Add(time.Minute)
 	for done := false; !done && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		done = asker.Service(vip).Transitions(0, s.Now()) == 0 && len(asker.Record(vip).Answers) > 0 && heard(pings.Pings()) > 0
+		done = len(asker.Record(vip).Answers) > 0 && heard(pings.Pings()) > 0
 	}
 	if !s.Port("A").Connected() {
 		t.Errorf("the machine is not connected: %s", log.String())

@@ -162,15 +162,27 @@ func TestAsk(t *testing.T) {
 		s := newSegment("LAN", time.Now(), "A", "B")
 		a, b := plug(s, "A", macA, vip), plug(s, "B", macB)
 		asker := s.Host("asker", macAsk, prefix("192.168.10.101/24"), netip.Addr{}).Ask(AskInterval, vip)
+		serving := func(want ...string) {
+			t.Helper()
+			if got := asker.Serving(vip); !slices.Equal(got, want) {
+				t.Errorf("at %v %v serve, want %v", s.Now(), got, want)
+			}
+		}
+		serving()
 		time.Sleep(1005 * time.Millisecond)
+		serving("A")
 		a.off()
 		time.Sleep(300 * time.Millisecond)
+		serving()
 		b.serve(vip, true)
 		time.Sleep(time.Second)
+		serving("B")
 		a = plug(s, "A", macA, vip)
 		time.Sleep(100 * time.Millisecond)
+		serving("A", "B")
 		a.serve(vip, false)
 		time.Sleep(time.Second)
+		serving("B")
 		asker.Stop()
 		got := asker.Service(vip)
 		if got, want := got.String(), "A 1.02s, nobody 300ms, B 1s, A+B 100ms, B 985ms"; got != want {
