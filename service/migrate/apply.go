@@ -75,22 +75,22 @@ func (h hand) undo(ctx context.Context, steps []Step, cause error) error {
 		}
 	}
 	if len(failed) == 0 {
-		return fmt.Errorf("%w\neverything was undone: %s", cause, h.state(ctx))
+		return fmt.Errorf("%w\neverything was undone: %s", cause, h.now(ctx))
 	}
-	return fmt.Errorf("%w\n%w\nnot everything could be undone: %s; start one of them by hand, never both", cause, errors.Join(failed...), h.state(ctx))
+	return fmt.Errorf("%w\n%w\nnot everything could be undone: %s; start one of them by hand, never both", cause, errors.Join(failed...), h.now(ctx))
 }
 
-// state says what runs now.
-func (h hand) state(ctx context.Context) string {
+// now says what runs.
+func (h hand) now(ctx context.Context) string {
 	var all []string
 	for _, name := range []string{Keepalived, Standfast} {
 		u, err := lookUnit(ctx, h, name)
 		if err != nil {
 			return "systemd does not say what runs"
 		}
-		all = append(all, fmt.Sprintf("%s %s and %s", u.short(), running(u), booting(u)))
+		all = append(all, u.short()+" "+state(u))
 	}
-	return strings.Join(all, ", ")
+	return strings.Join(all, "; ")
 }
 
 // do carries out one step. Doing what is done already does no harm.
@@ -138,23 +138,23 @@ func (h hand) gone(ctx context.Context, unit string) error {
 	if u.runs() {
 		return fmt.Errorf("%s is %s", unit, u.Active)
 	}
-	left := processes(h.Files(), "keepalived")
-	if unit == Standfast {
-		left = processes(h.Files(), "standfast", "run")
-	}
-	if len(left) > 0 {
+	if left := routers(h.Files(), unit); len(left) > 0 {
 		return fmt.Errorf("process %d of %s is still there; kill %[1]d", left[0].PID, u.short())
 	}
 	return nil
 }
 
+// rival is the other unit.
+func rival(unit string) string {
+	if unit == Keepalived {
+		return Standfast
+	}
+	return Keepalived
+}
+
 // start begins a unit once nothing is left of the other one, and returns when it serves.
 func (h hand) start(ctx context.Context, unit string) error {
-	other := Keepalived
-	if unit == Keepalived {
-		other = Standfast
-	}
-	if err := h.gone(ctx, other); err != nil {
+	if err := h.gone(ctx, rival(unit)); err != nil {
 		return fmt.Errorf("it is not started, for both must never run: %w", err)
 	}
 	if err := h.change(ctx, "start", unit); err != nil {
@@ -188,8 +188,18 @@ func (h hand) steady(ctx context.Context, unit string) error {
 	})
 }
 
-// boot says whether a unit starts at boot, and makes sure of it: systemctl is content with a unit that cannot.
+// boot has a unit start at boot, once the other one does not any more, or has it not start. It looks afterwards whether that
+// is so: systemctl is content with a unit that has nothing to be enabled by.
 func (h hand) boot(ctx context.Context, unit, verb string, want bool) error {
+	if want {
+		other, err := lookUnit(ctx, h, rival(unit))
+		if err == nil && other.boots() {
+			err = fmt.Errorf("%s is %s", other.Name, other.Enabled)
+		}
+		if err != nil {
+			return fmt.Errorf("it is not enabled, for both must never start: %w", err)
+		}
+	}
 	if err := h.change(ctx, verb, unit); err != nil {
 		return err
 	}

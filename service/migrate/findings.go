@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"standfast/configfs"
@@ -67,38 +68,78 @@ func (p *Plan) configuration(s Snapshot, u usage) configfs.Config {
 	p.now("file         %s%s; it stays where it is, and nothing in it is changed", u.file, including(c))
 	switch n := len(c.Balancers); {
 	case n > 0 && u.vrrpOnly:
-		p.find(configfs.Note, "", "the file has %s, which keepalived does not run either (-P)", count(n, "virtual_server"))
+		p.find(configfs.Note, "", "the file has %s, which keepalived does not run either (-P)", count(n, "virtual_server", "virtual_servers"))
 	case n > 0:
-		p.find(configfs.Error, "leave keepalived the balancing: a second keepalived.service with -C and a file of its own; and this one with -P, or without its "+
-			"virtual_server blocks; then come back", "%v: the file has %s: keepalived balances load (IPVS), which would end with it",
-			c.Balancers[0], count(n, "virtual_server"))
+		p.find(configfs.Error, "leave keepalived the balancing: move the blocks to a file of their own, have a second unit run keepalived -n -C with it and with "+
+			"pid files of its own (-p, -c), and come back", "%v: the file has %s: keepalived balances load (IPVS), which would end with it",
+			c.Balancers[0], count(n, "virtual_server", "virtual_servers"))
 	}
 	if complaints.Err() != nil {
 		return c
 	}
 	p.differences(c)
-	if o := s.options(); slices.Contains(o.words, "-f") && runsWith(o.words) != u.file {
-		p.find(configfs.Note, "", "OPTIONS of standfast names %s now; it is put back by migrate --back", runsWith(o.words))
-	}
-	if _, err := fs.Stat(s.Files, "etc/standfast/standfast.conf"); err == nil && u.file != "/etc/standfast/standfast.conf" {
-		p.find(configfs.Note, "", "/etc/standfast/standfast.conf is there and will not be read")
+	if other := runsWith(s.options().words); other != u.file {
+		if _, err := fs.Stat(s.Files, strings.TrimPrefix(other, "/")); err == nil {
+			p.find(configfs.Note, "", "%s, which standfast would read now, is not read any more; migrate --back undoes that", other)
+		}
 	}
 	return c
 }
 
+// reachable makes sure that the service sees its files: its unit leaves root less than a shell does.
+func (p *Plan) reachable(s Snapshot, c configfs.Config) {
+	var homeless, bounded bool
+	for _, one := range settings(s.Files, s.Standfast) {
+		switch one.key {
+		case "ProtectHome":
+			homeless = one.value == "yes" || one.value == "true" || one.value == "tmpfs"
+		case "CapabilityBoundingSet":
+			bounded = one.value != "" && one.value[0] != '~' && !strings.Contains(one.value, "CAP_DAC_")
+		}
+	}
+	for _, file := range c.Files {
+		first := strings.Split(file, "/")[1]
+		info, err := fs.Stat(s.Files, strings.TrimPrefix(file, "/"))
+		switch {
+		case homeless && (first == "home" || first == "root"):
+			p.find(configfs.Error, "move it, or put ProtectHome=read-only into a drop-in of "+Standfast,
+				"%s lies where the unit of standfast may not look (ProtectHome=)", file)
+		case err == nil && bounded && !rootReads(info):
+			p.find(configfs.Error, "chown root "+file, "%s belongs to somebody else, and its mode %v does not let root read it without CAP_DAC_OVERRIDE, which "+
+				"the unit of standfast has not", file, info.Mode().Perm())
+		}
+	}
+}
+
+// rootReads says whether root may read a file without special rights.
+func rootReads(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return true
+	}
+	switch mode := info.Mode(); {
+	case stat.Uid == 0:
+		return mode&0o400 != 0
+	case stat.Gid == 0:
+		return mode&0o040 != 0
+	default:
+		return mode&0o004 != 0
+	}
+}
+
 func including(c configfs.Config) string {
 	if n := len(c.Files) - 1; n > 0 {
-		return " and " + count(n, "file") + " that it includes"
+		return " and " + count(n, "file", "files") + " that it includes"
 	}
 	return ""
 }
 
 // count writes a number and what it counts.
-func count(n int, what string) string {
+func count(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // differences says what standfast does otherwise with this file.
@@ -177,11 +218,11 @@ func (p *Plan) serving(s Snapshot, c configfs.Config) {
 	case local == nil || all == 0:
 		p.now("role         unknown")
 	case held == 0:
-		p.now("role         BACKUP: none of its %s is on this router", count(all, "virtual address"))
+		p.now("role         BACKUP: none of its %s is on this router", count(all, "virtual address", "virtual addresses"))
 		p.Interruption = []string{"This router is BACKUP: nothing is interrupted. For a few seconds nobody stands by."}
 		return
 	default:
-		p.now("role         MASTER: %d of its %s on this router", held, count(all, "virtual address"))
+		p.now("role         MASTER: %d of its %s on this router", held, count(all, "virtual address", "virtual addresses"))
 	}
 	if all == 0 {
 		return

@@ -134,9 +134,9 @@ func lookUnit(ctx context.Context, hands Hands, name string) (Unit, error) {
 	return u, nil
 }
 
-// processes finds those that run a program, and with these arguments, in this network namespace: in another one they do no
-// harm to the ports of this host.
-func processes(files fs.FS, program string, args ...string) []Process {
+// routers finds the processes of a daemon, whoever started them, that do VRRP in this network namespace: in another one they
+// do no harm to the ports of this host.
+func routers(files fs.FS, unit string) []Process {
 	entries, err := fs.ReadDir(files, "proc")
 	if err != nil {
 		return nil
@@ -145,7 +145,7 @@ func processes(files fs.FS, program string, args ...string) []Process {
 	var found []Process
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil || !executes(files, e.Name(), program, args) {
+		if err != nil || !routes(files, e.Name(), unit) {
 			continue
 		}
 		if theirs, err := fs.ReadLink(files, path.Join("proc", e.Name(), "ns/net")); err == nil && own != "" && theirs != own {
@@ -157,11 +157,23 @@ func processes(files fs.FS, program string, args ...string) []Process {
 	return found
 }
 
-// executes says that a process runs a program with certain first arguments: by the file that it executes, or, where that may
-// not be seen, by the name that the kernel keeps. A process that has ended and waits for its parent executes nothing.
-func executes(files fs.FS, pid, program string, args []string) bool {
-	line := strings.Split(text(files, path.Join("proc", pid, "cmdline")), "\x00")
-	if len(line) < 2 || !slices.Equal(line[1:min(len(line), 1+len(args))], args) {
+// routes says that a process is one of a daemon that does VRRP. keepalived may be told only to balance, and standfast has
+// helpers and subcommands, of which this is one.
+func routes(files fs.FS, pid, unit string) bool {
+	line := strings.Split(strings.TrimSuffix(text(files, path.Join("proc", pid, "cmdline")), "\x00"), "\x00")
+	switch unit {
+	case Keepalived:
+		return executes(files, pid, "keepalived") && !understood(line[1:]).checksOnly
+	case Standfast:
+		return executes(files, pid, "standfast") && len(line) > 1 && line[1] == "run"
+	}
+	return false
+}
+
+// executes says that a process runs a program: by the file that it executes, or, where that may not be seen, by the name that
+// the kernel keeps. A process that has ended and waits for its parent has no command line, and runs nothing.
+func executes(files fs.FS, pid, program string) bool {
+	if text(files, path.Join("proc", pid, "cmdline")) == "" {
 		return false
 	}
 	exe, err := fs.ReadLink(files, path.Join("proc", pid, "exe"))

@@ -111,9 +111,10 @@ var options = [...]known{
 
 // usage is what a command line of keepalived asks for.
 type usage struct {
-	options  []Option
-	file     string // the configuration, absolute
-	vrrpOnly bool   // -P: keepalived does not balance, whatever the file says
+	options    []Option
+	file       string // the configuration, absolute
+	vrrpOnly   bool   // -P: keepalived does not balance, whatever the file says
+	checksOnly bool   // -C: it balances, and does no VRRP
 }
 
 // defaultFile is what keepalived reads unless it is told otherwise.
@@ -202,10 +203,12 @@ func (u *usage) take(o known, written, value string) {
 	switch {
 	case o.short == 'P':
 		u.vrrpOnly = true
+	case o.short == 'C':
+		u.checksOnly = true
 	case o.short == 'f' && value == "":
 		o.fate, o.because = Refused, "it lacks its file, so keepalived does not start either"
-	case o.short == 'f' && strings.ContainsAny(value, "*?[{ \t'\"\\$"):
-		o.fate, o.because = Refused, "standfast takes the name of one file, without blanks; write a file that has include "+value
+	case o.short == 'f' && strings.ContainsAny(value, "*?[{%$ \t'\"\\"):
+		o.fate, o.because = Refused, "standfast takes the plain name of one file; write one that has: include "+value
 	case o.short == 'f':
 		u.file = path.Clean("/" + value)
 	}

@@ -31,7 +31,9 @@ func (p Plan) Print(w io.Writer) error {
 			fmt.Fprintf(&b, "  %s", line)
 		}
 	}
-	list(&b, "WHAT WILL BE DIFFERENT", p.Differences)
+	if p.Worst() < configfs.Error {
+		list(&b, "WHAT WILL BE DIFFERENT", p.Differences)
+	}
 	p.printFindings(&b)
 	if p.Worst() < configfs.Error {
 		p.printSteps(&b)
@@ -49,7 +51,7 @@ func list(b *strings.Builder, what string, lines []string) {
 	}
 	heading(b, what)
 	for _, line := range lines {
-		fmt.Fprintf(b, "  %s\n", wrap(line, "  "))
+		fmt.Fprintf(b, "  - %s\n", wrap(line, "    "))
 	}
 }
 
@@ -107,7 +109,7 @@ func (p Plan) printEnd(b *strings.Builder) {
 		if worst == configfs.Hazard {
 			fmt.Fprintf(b, "There are hazards: read them. ")
 		}
-		fmt.Fprintf(b, "Nothing was changed yet.\nTo do it:   %s --apply\nThe way back:  %s --apply\n", do, undo)
+		fmt.Fprintf(b, "Nothing was changed yet.\nTo do it:      %s --apply\nThe way back:  %s --apply\n", do, undo)
 	}
 }
 

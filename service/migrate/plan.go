@@ -55,13 +55,13 @@ func (s Step) String() string {
 	unit := strings.TrimSuffix(s.Unit, ".service")
 	switch s.Verb {
 	case Write:
-		if s.After == nil {
+		switch kept := strings.HasSuffix(s.File, backupSuffix); {
+		case s.After == nil:
 			return "rm " + s.File
+		case kept:
+			return "keep what is there in " + s.File
 		}
-		if line := lastLine(s.After); strings.HasPrefix(line, "OPTIONS=") && s.Before != nil {
-			return "write " + s.File + ": " + line
-		}
-		return "write " + s.File
+		return "write " + s.File + ", which ends in " + cmp.Or(lastLine(s.After), "nothing")
 	case Stop:
 		return "systemctl stop " + unit + ", and wait until no process of it is left"
 	case Start:
@@ -130,7 +130,6 @@ func Forward(s Snapshot) Plan {
 		return p
 	}
 	if s.Standfast.runs() && !s.Keepalived.runs() {
-		p.now("standfast serves already")
 		p.boots()
 		return p
 	}
@@ -140,10 +139,8 @@ func Forward(s Snapshot) Plan {
 	p.otherSettings(s, all)
 	c := p.configuration(s, u)
 	p.serving(s, c)
-	content := s.options()
-	if words := startedWith(u.file, content.words); !slices.Equal(words, content.words) {
-		p.Steps = append(p.Steps, content.write(words)...)
-	}
+	p.reachable(s, c)
+	p.redirect(s.options(), u.file)
 	p.exchange()
 	p.boots()
 	return p
@@ -155,9 +152,7 @@ func Back(s Snapshot) Plan {
 	if !p.possible(s) {
 		return p
 	}
-	if s.Keepalived.runs() && !s.Standfast.runs() {
-		p.now("keepalived serves already")
-	} else {
+	if s.Standfast.runs() || !s.Keepalived.runs() {
 		l := launched(s.Files, settings(s.Files, s.Keepalived))
 		u := understood(l.words[min(1, len(l.words)):])
 		p.readable(s, u, s.options())
@@ -176,7 +171,7 @@ func (p *Plan) possible(s Snapshot) bool {
 		return false
 	}
 	for _, u := range []Unit{p.From, p.To} {
-		p.now("%-11s %s, %s", u.short(), running(u), booting(u))
+		p.now("%-12s %s", u.short(), state(u))
 	}
 	if !s.Root {
 		p.find(configfs.Note, "ask again as root", "you are not root: what you may not see is not taken into account, and nothing can be changed")
@@ -184,6 +179,8 @@ func (p *Plan) possible(s Snapshot) bool {
 	switch {
 	case !p.To.known():
 		p.find(configfs.Error, "install the package", "systemd knows no %s", p.To.Name)
+	case !p.To.masked() && p.To.Load != "loaded":
+		p.find(configfs.Error, "systemctl status "+p.To.short(), "systemd cannot make sense of %s: %s", p.To.Name, p.To.Load)
 	case p.To.masked():
 		p.find(configfs.Error, "systemctl unmask "+p.To.short(), "%s is masked: it cannot be started", p.To.Name)
 	}
@@ -208,9 +205,8 @@ func (p *Plan) possible(s Snapshot) bool {
 
 // outsiders finds daemons that systemd does not control: what it cannot stop, this cannot either.
 func (p *Plan) outsiders(s Snapshot) {
-	found := map[string][]Process{Keepalived: processes(s.Files, "keepalived"), Standfast: processes(s.Files, "standfast", "run")}
 	for _, u := range []Unit{s.Keepalived, s.Standfast} {
-		for _, one := range found[u.Name] {
+		for _, one := range routers(s.Files, u.Name) {
 			if one.of(u.Name) || one.PID == u.PID && u.runs() {
 				continue
 			}
@@ -256,32 +252,32 @@ func (p *Plan) boots() {
 	}
 }
 
-func running(u Unit) string {
-	switch {
-	case !u.known():
+// state says whether a unit runs, now and after the next boot.
+func state(u Unit) string {
+	if !u.known() {
 		return "is not installed"
-	case u.runs() && u.PID > 0:
-		return fmt.Sprintf("runs (process %d)", u.PID)
-	case u.runs():
-		return "is " + u.Active
 	}
-	return "does not run"
-}
-
-func booting(u Unit) string {
+	runs, boots := "does not run", "does not start at boot"
+	switch {
+	case u.runs() && u.PID > 0:
+		runs = fmt.Sprintf("runs (process %d)", u.PID)
+	case u.runs():
+		runs = "is " + u.Active
+	}
 	switch {
 	case u.masked():
-		return "is masked"
+		boots = "is masked"
 	case u.boots():
-		return "starts at boot"
+		boots = "starts at boot"
 	}
-	return "does not start at boot"
+	return runs + ", " + boots
 }
 
 // optionsFile is the file that gives standfast its command line.
 type optionsFile struct {
 	name    string   // where OPTIONS= is to be written
-	words   []string // OPTIONS in force
+	words   []string // what follows "standfast run" now
+	deaf    bool     // the unit does not start standfast with OPTIONS
 	content []byte   // of name; nil where there is none
 	backup  []byte   // of the file that keeps what was there before; nil where there is none
 }
@@ -289,22 +285,24 @@ type optionsFile struct {
 // backupSuffix marks the file that keeps what was there before. An empty one says that there was none.
 const backupSuffix = ".before-migrate"
 
-// options reads standfast's command line. The unit reads both files, that of Debian last: where it is there it decides.
+// options reads how standfast is started. What is written goes where the unit reads it last.
 func (s Snapshot) options() optionsFile {
-	red, debian := "etc/sysconfig/standfast", "etc/default/standfast"
-	o := optionsFile{name: debian}
-	info, err := fs.Stat(s.Files, path.Dir(red))
-	if _, there := fs.Stat(s.Files, debian); there != nil && err == nil && info.IsDir() {
-		o.name = red
+	l := launched(s.Files, settings(s.Files, s.Standfast))
+	o := optionsFile{words: l.words[min(2, len(l.words)):], deaf: len(l.words) > 0 && !slices.Contains(split(l.command), "$OPTIONS")}
+	sources := l.sources
+	if len(sources) == 0 {
+		sources = []string{"/etc/default/standfast", "/etc/sysconfig/standfast"}
 	}
-	for _, name := range []string{red, debian} {
-		if value, ok := variables(text(s.Files, name))["OPTIONS"]; ok {
-			o.words = split(value)
+	o.name = sources[len(sources)-1]
+	for _, exists := range []func(string) string{path.Dir, path.Clean} {
+		for _, name := range sources {
+			if _, err := fs.Stat(s.Files, strings.TrimPrefix(exists(name), "/")); err == nil {
+				o.name = name
+			}
 		}
 	}
-	o.content, _ = fs.ReadFile(s.Files, o.name)
-	o.backup, _ = fs.ReadFile(s.Files, o.name+backupSuffix)
-	o.name = "/" + o.name
+	o.content, _ = fs.ReadFile(s.Files, strings.TrimPrefix(o.name, "/"))
+	o.backup, _ = fs.ReadFile(s.Files, strings.TrimPrefix(o.name, "/")+backupSuffix)
 	return o
 }
 
@@ -336,6 +334,17 @@ func runsWith(words []string) string {
 		}
 	}
 	return file
+}
+
+// redirect has standfast read a file, unless it does so already.
+func (p *Plan) redirect(o optionsFile, file string) {
+	switch {
+	case runsWith(o.words) == file:
+	case o.deaf:
+		p.find(configfs.Error, "have it end in: run $OPTIONS", "the unit of standfast does not read OPTIONS, and runs by %s", runsWith(o.words))
+	default:
+		p.Steps = append(p.Steps, o.write(startedWith(file, o.words))...)
+	}
 }
 
 // write keeps the file that is there and has its last line, which counts, say something else.

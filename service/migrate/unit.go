@@ -36,7 +36,9 @@ func settings(files fs.FS, u Unit) (all []setting) {
 
 // launch is how a unit starts its program.
 type launch struct {
-	words   []string // the command line, with its variables filled in; empty where it is unknown
+	command string   // ExecStart as written
+	words   []string // the same with its variables filled in; empty where it is unknown
+	sources []string // the environment files that may be read for it, the last one counts
 	files   []string // the environment files that were read for it
 	missing []string // those that have to be there and are not
 }
@@ -44,7 +46,6 @@ type launch struct {
 // launched finds out how a unit starts its program, as systemd does.
 func launched(files fs.FS, all []setting) (l launch) {
 	environment := map[string]string{}
-	command := ""
 	var sources []string
 	for _, s := range all {
 		if s.section != "Service" {
@@ -52,7 +53,7 @@ func launched(files fs.FS, all []setting) (l launch) {
 		}
 		switch s.key {
 		case "ExecStart":
-			command = s.value
+			l.command = s.value
 		case "Environment":
 			for _, word := range split(s.value) {
 				name, value, _ := strings.Cut(word, "=")
@@ -68,6 +69,7 @@ func launched(files fs.FS, all []setting) (l launch) {
 	}
 	for _, source := range sources { // over what Environment= says, wherever that stands
 		name, optional := strings.CutPrefix(source, "-")
+		l.sources = append(l.sources, name)
 		if _, err := fs.Stat(files, strings.TrimPrefix(name, "/")); err != nil {
 			if !optional {
 				l.missing = append(l.missing, name)
@@ -79,8 +81,8 @@ func launched(files fs.FS, all []setting) (l launch) {
 			environment[key] = value
 		}
 	}
-	l.words = expand(split(strings.TrimLeft(command, "-@:+!")), environment)
-	if prefix, _, _ := strings.Cut(command, "/"); strings.Contains(prefix, "@") && len(l.words) > 1 {
+	l.words = expand(split(strings.TrimLeft(l.command, "-@:+!")), environment)
+	if prefix, _, _ := strings.Cut(l.command, "/"); strings.Contains(prefix, "@") && len(l.words) > 1 {
 		l.words = slices.Delete(l.words, 1, 2) // the name that the program is given
 	}
 	return l

@@ -65,6 +65,7 @@ func TestCommands(t *testing.T) {
 		{"cable of nobody", []string{"doctor", "--cable-test", "no-such-port", "--runtime-dir", nowhere}, 1, nil,
 			[]string{"the cable of no-such-port is not tested: no such port"}},
 		{"cable and drivers", []string{"doctor", "--drivers", "--cable-test", "x"}, 2, nil, []string{"drivers", "cable-test", "standfast doctor --help"}},
+		{"migrate whom", []string{"migrate", "me"}, 2, nil, []string{"standfast migrate --help"}},
 		{"doctor of what", []string{"doctor", "me"}, 2, nil, []string{"standfast doctor --help"}},
 		{"status of nobody", []string{"status", "--runtime-dir", nowhere}, 3, nil, []string{"standfast is not running in " + nowhere}},
 		{"why of nobody", []string{"why", "VI_0", "--json", "--runtime-dir", nowhere}, 3, nil, []string{"standfast is not running"}},
