@@ -150,6 +150,7 @@ import (
 
 	"standfast/configfs"
 	"standfast/hw/port"
+	"standfast/service/helper"
 	"standfast/vrrp/node"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -157,6 +158,21 @@ import (
 
 func run() {
 	go time.Sleep(time.Second)
+}
+-- service/helper/helper.go --
+// Package helper hangs in the place of others.
+package helper
+
+import (
+	"os"
+
+	"standfast/hw/disk"
+
+	"golang.org/x/sys/unix"
+)
+
+func touch() {
+	go os.Getpid()
 }
 -- service/doctor/doctor.go --
 // Package doctor examines.
@@ -274,6 +290,8 @@ func plantedImports() []plant {
 		forbidden("the service parses flags", "service/a.go", "service", "flag"),
 		forbidden("the service ships the laboratory", "service/a.go", "service", "standfast/hw/hwtest"),
 		forbidden("the service knows a main", "service/a.go", "service", "standfast/service/lab/pair"),
+		forbidden("a helper knows the service", "service/helper/a.go", "helper", "standfast/service"),
+		forbidden("a helper knows the brain", "service/helper/a.go", "helper", "standfast/vrrp/node"),
 		forbidden("the service knows its doctor", "service/a.go", "service", "standfast/service/doctor"),
 		forbidden("the doctor knows the brain", "service/doctor/a.go", "doctor", "standfast/vrrp/node"),
 		forbidden("the service has a command line", "service/a.go", "service", "github.com/spf13/cobra"),

@@ -59,14 +59,17 @@ func rooms() []room {
 		{folder: "configfs", std: pureStd("embed", "io", "io/fs", "path", "unicode", "unicode/utf8"),
 			ours: []string{"vrrp", "vrrp/verdict", "vrrp/node"}},
 		{folder: "service", never: []string{"flag"}, libraries: []string{"golang.org/x/sys", "github.com/coreos/go-systemd/v22"},
-			ours: []string{"vrrp", "vrrp/verdict", "vrrp/node", "hw/*", "configfs"}, goroutines: true},
+			ours: []string{"vrrp", "vrrp/verdict", "vrrp/node", "hw/*", "configfs", "service/helper"}, goroutines: true},
+		{folder: "service/helper", never: []string{"flag"}, libraries: []string{"golang.org/x/sys", "github.com/coreos/go-systemd/v22"},
+			ours: []string{"hw/*"}, goroutines: true},
 		{folder: "service/doctor", never: []string{"flag"}, goroutines: true,
 			ours: []string{"vrrp", "vrrp/verdict", "hw/*", "configfs", "service"}},
 		{folder: "service/migrate", never: []string{"flag"}, ours: []string{"service", "configfs"}},
-		{folder: "service/standfast", libraries: []string{"github.com/spf13/cobra"}, ours: []string{"service", "service/doctor", "service/migrate", "configfs"}},
+		{folder: "service/standfast", libraries: []string{"github.com/spf13/cobra"},
+			ours: []string{"service", "service/doctor", "service/helper", "service/migrate", "configfs"}},
 		{folder: "packaging", std: []string{}, ours: []string{"configfs"}},
 		{folder: "service/lab/...", libraries: append(edges, "github.com/", "pgregory.net/"),
-			ours: []string{"vrrp", "vrrp/*", "hw/*", "configfs", "service", "service/doctor", "service/lab/..."}, goroutines: true},
+			ours: []string{"vrrp", "vrrp/*", "hw/*", "configfs", "service", "service/doctor", "service/helper", "service/lab/..."}, goroutines: true},
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"standfast/hw/hwtest"
+	"standfast/service/helper"
 )
 
 // deadlockVariable makes a test the daemon of another: the runtime directory.
@@ -56,7 +57,7 @@ func beDeadlocked(t *testing.T, dir string) {
 	go func() { <-told; now.Store(true) }()
 	e := hostEdges(make(chan os.Signal), dir)
 	e.launch = func(string) error { return nil }
-	e.helpers = func(ctx context.Context, _ *launcherEnd) { <-ctx.Done() }
+	e.helpers = func(ctx context.Context, _ *helper.LauncherEnd) { <-ctx.Done() }
 	e.sockets = deadlock{e.sockets, &now}
 	if err := run(t.Context(), Options{File: filepath.Join(dir, "router.conf"), RuntimeDir: dir, Level: slog.LevelInfo}, e); err != nil {
 		t.Error(err)

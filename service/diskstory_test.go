@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"standfast/hw/clock"
 	"standfast/hw/disk"
 	"standfast/hw/hwtest"
+	"standfast/service/helper"
 	"standfast/vrrp/node"
 )
 
@@ -67,6 +69,92 @@ func diskLab(t *testing.T) (*hwtest.Disk, disk.Volume) {
 	}
 }
 
+// asHelper in the environment makes the test binary the program whose helpers are launched.
+const asHelper = "STANDFAST_TEST_AS_HELPER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asHelper) != "" && len(os.Args) > 2 && os.Args[1] == "helper" {
+		os.Exit(helperMain(os.Args[2:]))
+	}
+	os.Exit(hwtest.Main(m.Run))
+}
+
+// helperMain is a helper that was launched: "helper KIND --runtime-dir DIR --linger TIME --launched".
+func helperMain(args []string) int {
+	linger, err := time.ParseDuration(args[4])
+	if err != nil {
+		return 2
+	}
+	o := helper.Options{RuntimeDir: args[2], Linger: linger, Launched: true, Log: func(string) {}}
+	if err := helper.Run(context.Background(), helper.Kind(args[0]), o); err != nil {
+		return 1
+	}
+	return 0
+}
+
+// launched launches helpers in a new runtime directory, and sees to their end.
+func launched(t *testing.T) (dir string) {
+	t.Helper()
+	t.Setenv(asHelper, "1")
+	dir, err := os.MkdirTemp("", "disks") // short, for the names of sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := helper.Launch(dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, k := range []helper.Kind{helper.Launcher, helper.Scripts, helper.Disk} {
+			if pid := peerOf(dir, k); pid != 0 {
+				_ = unix.Kill(pid, unix.SIGKILL)
+			}
+		}
+	})
+	return dir
+}
+
+// attend is a service that only wants the launcher to be there, until stop.
+func attend(t *testing.T, dir string) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() { helper.NewLauncherEnd(clock.Now, func(string) {}).Run(ctx, dir) })
+	stop = sync.OnceFunc(func() { cancel(); all.Wait() })
+	t.Cleanup(stop)
+	return stop
+}
+
+// peerOf is the process that listens in the runtime directory as a helper; 0 where none does.
+func peerOf(dir string, k helper.Kind) (pid int) {
+	conn, err := net.Dial("unix", filepath.Join(dir, string(k)+".sock"))
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return 0
+	}
+	_ = raw.Control(func(fd uintptr) {
+		if peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			pid = int(peer.Pid)
+		}
+	})
+	return pid
+}
+
+// soonIs waits for what must come.
+func soonIs(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	const patience = 30 * time.Second
+	for deadline := time.Now().Add(patience); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
 // watchDisk looks at the disk as the service does, until stop.
 func watchDisk(t *testing.T, dir string, v disk.Volume) (s *storage, state func() node.Storage, stop func()) {
 	t.Helper()
@@ -90,21 +178,6 @@ func watchDisk(t *testing.T, dir string, v disk.Volume) (s *storage, state func(
 	return s, func() node.Storage { return s.report.Load().State }, stop
 }
 
-// programOn writes a script on the disk that is not in memory when it is run.
-func programOn(t *testing.T, d *hwtest.Disk, text string) string {
-	t.Helper()
-	name := filepath.Join(d.Outside(), "script")
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = f.WriteString(text)
-	if err := errors.Join(err, f.Close(), d.Forget()); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
 // hangingTasks are the threads of a process that wait for the kernel and cannot be interrupted.
 func hangingTasks(pid int) (n int) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
@@ -122,7 +195,7 @@ func hangingTasks(pid int) (n int) {
 func TestDiskThatHangs(t *testing.T) {
 	bad, volume := diskLab(t)
 	dir := launched(t)
-	_, leave := attend(t, dir)
+	leave := attend(t, dir)
 	s, state, stop := watchDisk(t, dir, volume)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -134,7 +207,7 @@ func TestDiskThatHangs(t *testing.T) {
 		t.Errorf("volume %+v", r)
 	}
 	soonIs(t, "it is written as well", func() bool { return s.report.Load().Volumes[0].Writes.Count > 0 })
-	helpers := []int{peerOf(dir, HelperDisk)}
+	helpers := []int{peerOf(dir, helper.Disk)}
 	stuck := func() (n int) {
 		for _, pid := range helpers {
 			n += hangingTasks(pid)
@@ -157,10 +230,10 @@ func TestDiskThatHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	soonIs(t, "the disk helper is replaced", func() bool {
-		pid := peerOf(dir, HelperDisk)
-		return pid != helpers[0] && helperAnswers(dir, HelperDisk, helperAnswer) == nil
+		pid := peerOf(dir, helper.Disk)
+		return pid != 0 && pid != helpers[0]
 	})
-	helpers = append(helpers, peerOf(dir, HelperDisk))
+	helpers = append(helpers, peerOf(dir, helper.Disk))
 	soonIs(t, "the next helper says what hangs", func() bool {
 		v := s.report.Load().Volumes[0]
 		return strings.Contains(v.Trouble, "an earlier attempt still hangs on "+bad.Name())
@@ -177,10 +250,10 @@ func TestDiskThatHangs(t *testing.T) {
 	if took := time.Since(ended); took > 3*time.Second {
 		t.Errorf("the end of the service took %v", took)
 	}
-	if err := launchHelpers(selfProgram, dir); err != nil {
+	if err := helper.Launch(dir); err != nil {
 		t.Errorf("the next service: %v", err)
 	}
-	_, leave = attend(t, dir)
+	leave = attend(t, dir)
 	defer leave()
 	s, state, stop = watchDisk(t, dir, volume)
 	defer stop()
@@ -196,44 +269,4 @@ func TestDiskThatHangs(t *testing.T) {
 		v := s.report.Load().Volumes[0]
 		return v.Trouble == "" && v.Reads.Count > 0
 	})
-}
-
-// A script on a disk that hangs could not be run, and holds up no other: the helper goes on to speak, and to run what it can.
-func TestScriptOnADiskThatHangs(t *testing.T) {
-	bad, _ := diskLab(t)
-	dir := launched(t)
-	heard, leave := attend(t, dir)
-	defer leave()
-	soonIs(t, "the script helper answers", func() bool { return helperAnswers(dir, HelperScripts, helperAnswer) == nil })
-	helper := peerOf(dir, HelperScripts)
-	c := startClient(t, dir)
-	out := filepath.Join(dir, "ran")
-	name := programOn(t, bad, "#!/bin/sh\n: > "+out+"\n")
-	if err := bad.Hang(); err != nil {
-		t.Fatal(err)
-	}
-	c.Post("VI_0", []string{name})
-	soonIs(t, "it hangs", func() bool { n, err := bad.Held(); return err == nil && n > 0 })
-	c.Post("VI_0", []string{"/bin/true"})
-	got := c.wait(t, 2)
-	if got[0].Result != scriptNotRun || !strings.Contains(got[0].Detail, "it could not be started within 10s") {
-		t.Errorf("the script on the disk: %v", got[0])
-	}
-	if got[1].Result != scriptNotRun || !strings.Contains(got[1].Detail, name+", still hangs in the kernel") {
-		t.Errorf("the one behind it: %v", got[1])
-	}
-	if peerOf(dir, HelperScripts) != helper || c.end.Report().word() != "there" {
-		t.Errorf("the helper is another, or silent; the launcher said %q", heard.notes)
-	}
-	if err := bad.Heal(); err != nil {
-		t.Fatal(err)
-	}
-	soonIs(t, "its queue goes on", func() bool {
-		n := len(c.told())
-		c.Post("VI_0", []string{"/bin/true"})
-		return c.wait(t, n+1)[n].Result == scriptSucceeded
-	})
-	if exists(out)() {
-		t.Error("what was started too late has run")
-	}
 }

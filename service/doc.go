@@ -34,9 +34,11 @@
 // turns actions into deeds, ports.go keeps sockets in step with interfaces,
 // actors.go changes the kernel, workers.go holds the other goroutines, loop.go is
 // the loop, reload.go replaces the configuration in flight, service.go begins and
-// ends. What is said to people goes by outlets.go: journal.go, notify.go and the
-// scripts*.go; what people ask comes by control.go, status.go and why.go, and what
-// is asked about the host around the service has a room of its own, service/doctor.
-// storage.go looks at the storage, fence.go resets the host. helper*.go, launch*.go,
-// script*.go and disk*.go are the helpers and the conversations with them.
+// ends. What is said to people goes by outlets.go: journal.go, notify.go and, for
+// their scripts, service/helper; what people ask comes by control.go, status.go and
+// why.go. storage.go looks at the storage, fence.go resets the host.
+//
+// Two rooms are beside this one: service/helper has the processes that hang in the
+// place of this one, with the ends of the conversations with them, and
+// service/doctor looks at the host and asks the service as everybody does.
 package service

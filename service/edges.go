@@ -18,6 +18,7 @@ import (
 	"standfast/hw/port"
 	"standfast/hw/probe"
 	"standfast/hw/wire"
+	"standfast/service/helper"
 )
 
 // The outside as the service needs it. Each interface is the part of one edge
@@ -140,8 +141,8 @@ type edges struct {
 	hardware  hardwareEdge
 	addresses addressEdge
 	storage   storageEdge
-	helpers   func(ctx context.Context, e *launcherEnd) // keeps the connection to the launcher until ctx ends
-	fence     func() (fencer, error)                    // opens what resets the host
+	helpers   func(ctx context.Context, e *helper.LauncherEnd) // keeps the connection to the launcher until ctx ends
+	fence     func() (fencer, error)                           // opens what resets the host
 	machine   machineEdge
 	alarm     func() alarm
 	signals   <-chan os.Signal
@@ -150,10 +151,10 @@ type edges struct {
 // hostEdges are the edges of the host that the process runs on.
 func hostEdges(signals <-chan os.Signal, runtimeDir string) edges {
 	return edges{
-		now: clock.Now, rights: rights, launch: launch, alone: alone, files: os.DirFS("/"),
+		now: clock.Now, rights: rights, launch: helper.Launch, alone: alone, files: os.DirFS("/"),
 		sockets: hostSockets{}, ports: hostPorts{}, hardware: openHardware(), addresses: hostAddresses{},
 		storage: hostStorage{runtimeDir}, fence: openFence,
-		helpers: func(ctx context.Context, e *launcherEnd) { e.run(ctx, runtimeDir) },
+		helpers: func(ctx context.Context, e *helper.LauncherEnd) { e.Run(ctx, runtimeDir) },
 		machine: hostMachine{}, alarm: openAlarm, signals: signals,
 	}
 }
@@ -221,9 +222,6 @@ func missing(capabilities []string) error {
 	return fmt.Errorf("missing %s: run standfast as root, or grant it to the service (AmbientCapabilities= in its unit): %w",
 		strings.Join(capabilities, " and "), fs.ErrPermission)
 }
-
-// launch starts this program again as what helps it, unless units provide that.
-func launch(runtimeDir string) error { return launchHelpers(selfProgram, runtimeDir) }
 
 // alone claims the network namespace for as long as this process lives; names
 // of abstract sockets belong to one. Addresses and routes carry only our number,

@@ -78,3 +78,13 @@ func TestFenceWithAStuckLog(t *testing.T) {
 	_ = unix.Close(pipe[0]) // lets the writer go
 	_ = unix.Close(pipe[1])
 }
+
+// content is what is in a file.
+func content(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

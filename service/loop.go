@@ -16,6 +16,7 @@ import (
 
 	"standfast/hw/address"
 	"standfast/hw/port"
+	"standfast/service/helper"
 	"standfast/vrrp"
 	"standfast/vrrp/node"
 )
@@ -101,7 +102,7 @@ type service struct {
 	control   net.Listener // nil: nobody is answered
 
 	storage  *storage
-	launcher *launcherEnd
+	launcher *helper.LauncherEnd
 	armed    armed // resets the host
 
 	mutations *mailbox

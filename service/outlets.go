@@ -4,11 +4,11 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"standfast/hw/clock"
+	"standfast/service/helper"
 )
 
 // outlets are where the service speaks to people and their programs. None of
@@ -35,7 +35,7 @@ type supervisor interface {
 type scriptPoster interface {
 	Post(queue string, argv []string)
 	Drops() uint64 // scripts that nobody took
-	Report() scriptReport
+	Report() helper.ScriptReport
 }
 
 // dropper forgets what nobody takes, and counts it.
@@ -51,7 +51,7 @@ func openOutlets(o Options, w io.Writer) (out outlets, end func()) {
 	written := newJournal(w, o.Level, journalLines)
 	log := written.Logger()
 	supervisor := newSupervisor(log)
-	scripts := newScripts(filepath.Join(o.RuntimeDir, HelperScripts.socket()), clock.Now, scriptTeller(log), func(line string) { log.Warn(line) })
+	scripts := helper.NewScriptOutlet(o.RuntimeDir, clock.Now, scriptTeller(log), func(line string) { log.Warn(line) })
 	out = outlets{log: log, supervisor: supervisor, scripts: scripts, lines: written}
 	endJournal := background(written.Run)
 	endSpeaking := background(supervisor.Run, scripts.Run)
@@ -76,9 +76,9 @@ func background(tasks ...func(context.Context)) (end func()) {
 
 // scriptTeller logs what became of scripts; that one did what it should is worth
 // a line only to those who look closely.
-func scriptTeller(log *slog.Logger) func(scriptOutcome) {
-	return func(o scriptOutcome) {
-		if o.Result == scriptSucceeded {
+func scriptTeller(log *slog.Logger) func(helper.ScriptOutcome) {
+	return func(o helper.ScriptOutcome) {
+		if o.Result == helper.ScriptSucceeded {
 			log.Debug(o.String())
 		} else {
 			log.Warn(o.String())

@@ -17,6 +17,7 @@ import (
 	"standfast/hw/address"
 	"standfast/hw/port"
 	"standfast/hw/process"
+	"standfast/service/helper"
 	"standfast/vrrp"
 	"standfast/vrrp/node"
 )
@@ -60,8 +61,8 @@ type Snapshot struct {
 	Storage      storageReport
 	Policy       node.StoragePolicy
 	FenceTrouble string // why the host could not be reset
-	Launcher     launcherReport
-	Scripts      scriptReport
+	Launcher     helper.LauncherReport
+	Scripts      helper.ScriptReport
 }
 
 // Counts are what was lost or failed since the start.
@@ -159,7 +160,7 @@ func newService(o Options, e edges, out outlets, p plan) *service {
 		verify: newLatest[[]suspect](), verified: make(chan verified),
 		examiner: newExaminer(e.hardware, e.now, out.log),
 		sent:     map[node.Port]uint64{}, lastHeard: map[node.Port]time.Duration{},
-		storage: newStorage(e, out.log), launcher: newLauncherEnd(e.now, func(line string) { out.log.Warn(line) }),
+		storage: newStorage(e, out.log), launcher: helper.NewLauncherEnd(e.now, func(line string) { out.log.Warn(line) }),
 		started: time.Now(),
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"standfast/hw/disk"
 	"standfast/hw/process"
+	"standfast/service/helper"
 	"standfast/vrrp"
 	"standfast/vrrp/node"
 	"standfast/vrrp/verdict"
@@ -56,9 +57,9 @@ func told() Snapshot {
 	}
 	s.Storage = storageReport{
 		State: node.StorageFailed, Culprit: "/ and /var on sda: a read has not been answered for 5.0 s", Since: time.Hour - time.Minute,
-		Helper: presence{Known: true, There: true, Since: time.Minute},
+		Helper: helper.Presence{Known: true, There: true, Since: time.Minute},
 		Volumes: []volumeReport{
-			{Volume: sda("/", "/var"), File: probeFile, Grade: disk.Failed, Culprit: "/ and /var on sda: a read has not been answered for 5.0 s",
+			{Volume: sda("/", "/var"), File: helper.ProbeFile, Grade: disk.Failed, Culprit: "/ and /var on sda: a read has not been answered for 5.0 s",
 				Since: time.Hour - time.Minute, Trouble: "an earlier attempt still hangs on sda",
 				Reads:  opReport{Count: 100, P50: 200 * time.Microsecond, P99: 3 * time.Millisecond, Max: 40 * time.Millisecond, Good: time.Hour - 66*time.Second, Running: time.Hour - 65*time.Second},
 				Writes: opReport{Count: 50, P50: time.Millisecond, P99: 9 * time.Millisecond, Max: 90 * time.Millisecond, Good: time.Hour - 67*time.Second}},
@@ -69,8 +70,8 @@ func told() Snapshot {
 	}
 	s.Status.Storage.Resigned = true
 	s.Policy.Fence = 2 * time.Minute
-	s.Launcher = launcherReport{presence: presence{Known: true, Since: time.Hour - time.Second}, Starts: map[Helper]uint64{HelperDisk: 2}}
-	s.Scripts = scriptReport{presence: presence{Known: true, There: true}, Trouble: []string{"notify script \"/x\" of VI_0 could not run: it does not exist"}}
+	s.Launcher = helper.LauncherReport{Presence: helper.Presence{Known: true, Since: time.Hour - time.Second}, Starts: map[helper.Kind]uint64{helper.Disk: 2}}
+	s.Scripts = helper.ScriptReport{Presence: helper.Presence{Known: true, There: true}, Trouble: []string{"notify script \"/x\" of VI_0 could not run: it does not exist"}}
 	s.Status.Instances[0].Counters[vrrp.Accepted] = 7
 	for _, late := range []time.Duration{-1, 100 * time.Microsecond, 120 * time.Microsecond, 5400 * time.Microsecond} {
 		s.Lateness.add(late)

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"standfast/hw/disk"
+	"standfast/service/helper"
 	"standfast/vrrp/node"
 )
 
@@ -29,7 +29,7 @@ type storageEdge interface {
 	Sensor(v disk.Volume) (diskSensor, error)
 	// Converse is one connection to the disk helper, from its beginning to its end. It says again and again what is
 	// ordered, and hands on what it hears.
-	Converse(ctx context.Context, ordered func() diskOrder, heard func(diskWord))
+	Converse(ctx context.Context, ordered func() helper.DiskOrder, heard func(helper.DiskWord))
 }
 
 // The rhythm of those who look at storage.
@@ -41,12 +41,9 @@ const (
 // usualPaths are looked at where nothing else is configured.
 func usualPaths() []string { return []string{"/", "/var"} }
 
-// probeFile is written by the disk helper on the volume on which it lies, and hiddenFile in a folder that the operator
-// named, where it lies on none of theirs. Both stay: they are written in place, and need no space once they are there.
-const (
-	probeFile  = "/var/lib/standfast/probe"
-	hiddenFile = ".standfast-probe"
-)
+// hiddenFile is written by the disk helper in a folder that the operator named, where ProbeFile lies on none of theirs. It stays
+// as that one does.
+const hiddenFile = ".standfast-probe"
 
 // storageReport is what is known of the storage under the router. It is a value: nobody changes one that was made.
 type storageReport struct {
@@ -57,14 +54,7 @@ type storageReport struct {
 	Trouble string        // why nothing is found; empty where something is
 	Volumes []volumeReport
 	Skipped []disk.Skipped
-	Helper  presence
-}
-
-// presence is whether a helper is there, and since when that is so.
-type presence struct {
-	Known bool // something can be said
-	There bool
-	Since time.Duration
+	Helper  helper.Presence
 }
 
 // volumeReport is what is known of one volume.
@@ -98,9 +88,9 @@ type storage struct {
 	news   chan node.StorageRead // for the loop, when the state changes
 	report atomic.Pointer[storageReport]
 
-	words  chan diskWord
+	words  chan helper.DiskWord
 	hears  chan bool // whether the disk helper is there
-	order  atomic.Pointer[diskOrder]
+	order  atomic.Pointer[helper.DiskOrder]
 	told   node.StorageRead
 	latest storageReport
 
@@ -118,9 +108,9 @@ type volume struct {
 func newStorage(e edges, log *slog.Logger) *storage {
 	s := &storage{
 		edge: e.storage, now: e.now, log: log, wanted: newLatest[watched](), news: make(chan node.StorageRead),
-		words: make(chan diskWord), hears: make(chan bool),
+		words: make(chan helper.DiskWord), hears: make(chan bool),
 	}
-	s.order.Store(&diskOrder{})
+	s.order.Store(&helper.DiskOrder{})
 	s.report.Store(&storageReport{})
 	return s
 }
@@ -129,7 +119,7 @@ func newStorage(e edges, log *slog.Logger) *storage {
 func (s *storage) converse(ctx context.Context) {
 	for ctx.Err() == nil {
 		there := false
-		s.edge.Converse(ctx, func() diskOrder { return *s.order.Load() }, func(w diskWord) {
+		s.edge.Converse(ctx, func() helper.DiskOrder { return *s.order.Load() }, func(w helper.DiskWord) {
 			if !there {
 				there = true
 				tell(ctx, s.hears, true)
@@ -168,7 +158,7 @@ func (s *storage) run(ctx context.Context) {
 func (s *storage) find(w watched) {
 	s.drop()
 	s.latest = storageReport{Off: w.off, Helper: s.latest.Helper, Since: s.now()}
-	order := &diskOrder{}
+	order := &helper.DiskOrder{}
 	defer func() { s.order.Store(order) }()
 	if w.off {
 		return
@@ -177,14 +167,14 @@ func (s *storage) find(w watched) {
 	if len(paths) == 0 {
 		paths = usualPaths()
 	}
-	found, skipped, err := s.edge.Find(slices.Concat(paths, []string{probeFile}))
+	found, skipped, err := s.edge.Find(slices.Concat(paths, []string{helper.ProbeFile}))
 	if err != nil {
 		s.latest.Trouble = err.Error()
 		s.log.Warn("storage is not looked at: " + err.Error())
 		return
 	}
 	for _, x := range skipped {
-		if x.Path != probeFile {
+		if x.Path != helper.ProbeFile {
 			s.latest.Skipped = append(s.latest.Skipped, x)
 			s.log.Info(fmt.Sprintf("storage: %s is not looked at: %s", x.Path, x.Reason))
 		}
@@ -192,7 +182,7 @@ func (s *storage) find(w watched) {
 	for _, v := range found {
 		if one := s.volumeOf(v, len(w.paths) > 0); one != nil {
 			s.volumes = append(s.volumes, one)
-			order.Watch = append(order.Watch, diskTask{Volume: one.Volume, File: one.File})
+			order.Watch = append(order.Watch, helper.DiskTask{Volume: one.Volume, File: one.File})
 		}
 	}
 	if len(s.volumes) == 0 {
@@ -209,9 +199,9 @@ func (s *storage) find(w watched) {
 // volumeOf makes a volume that is to be looked at; nil where only the file for writing lies on it, which nobody named.
 func (s *storage) volumeOf(v disk.Volume, named bool) *volume {
 	one := &volume{last: map[disk.Op]disk.Sample{}}
-	if at := slices.Index(v.Paths, probeFile); at >= 0 {
+	if at := slices.Index(v.Paths, helper.ProbeFile); at >= 0 {
 		v.Paths = slices.Delete(slices.Clone(v.Paths), at, at+1)
-		one.File = probeFile
+		one.File = helper.ProbeFile
 	}
 	if len(v.Paths) == 0 {
 		return nil
@@ -243,7 +233,7 @@ func (s *storage) drop() {
 }
 
 // hear takes the samples of a word, and its complaints.
-func (s *storage) hear(w diskWord) {
+func (s *storage) hear(w helper.DiskWord) {
 	for _, v := range s.volumes {
 		trouble := ""
 		for _, t := range w.Trouble {
@@ -277,7 +267,7 @@ func (s *storage) attend(there bool) {
 		return
 	}
 	before := *h
-	*h = presence{Known: true, There: there, Since: s.now()}
+	*h = helper.Presence{Known: true, There: there, Since: s.now()}
 	switch {
 	case !there:
 		s.log.Warn("the disk helper is not there: of the disks only what the kernel says is looked at")
@@ -409,22 +399,6 @@ func (hostStorage) Sensor(v disk.Volume) (diskSensor, error) {
 	return s, nil
 }
 
-func (h hostStorage) Converse(ctx context.Context, ordered func() diskOrder, heard func(diskWord)) {
-	c, err := dialHelper(filepath.Join(h.runtimeDir, HelperDisk.socket()))
-	if err != nil {
-		return
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
-	defer stop()
-	go c.beat(ctx, func() []byte { return lineOf(ordered()) })
-	_ = c.listen(func(line []byte) error { // how it ends makes no difference
-		var w diskWord
-		if err := json.Unmarshal(line, &w); err != nil {
-			return err
-		}
-		heard(w)
-		return nil
-	})
+func (h hostStorage) Converse(ctx context.Context, ordered func() helper.DiskOrder, heard func(helper.DiskWord)) {
+	helper.ConverseWithDisk(ctx, h.runtimeDir, ordered, heard)
 }

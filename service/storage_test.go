@@ -12,16 +12,22 @@ import (
 	"golang.org/x/sys/unix"
 
 	"standfast/hw/disk"
+	"standfast/service/helper"
 	"standfast/vrrp"
 	"standfast/vrrp/node"
 )
+
+// sda is a volume of a disk of that name.
+func sda(paths ...string) disk.Volume {
+	return disk.Volume{Paths: paths, Mount: "/", Type: "ext4", Source: "/dev/sda1", Device: "8:1", Name: "sda1", Leaves: []string{"sda"}}
+}
 
 // storagePair is a pair of which A runs from a disk, with global_defs of its own.
 func storagePair(t *testing.T, globals string) (p *pair, d *twinStorage) {
 	t.Helper()
 	p = newPair()
 	p.a.configure("global_defs {\n" + globals + "\n}\n" + pairFile(100))
-	p.a.storage.plug(sda("/", "/var", probeFile))
+	p.a.storage.plug(sda("/", "/var", helper.ProbeFile))
 	p.a.storage.signals = disk.Signals{Mount: disk.MountWell, Leaves: []disk.Leaf{{Name: "sda", Counted: true}}}
 	return p, p.a.storage
 }
@@ -32,7 +38,7 @@ func (s *twinStorage) tries(h *twinHost, outcome func(op disk.Op) (took time.Dur
 	now := h.edges().now
 	tell := func(x disk.Sample) bool {
 		select {
-		case s.words <- diskWord{Ready: true, Samples: []diskSample{{Device: "8:1", Sample: x}}}:
+		case s.words <- helper.DiskWord{Ready: true, Samples: []helper.DiskSample{{Device: "8:1", Sample: x}}}:
 			return true
 		case <-over:
 			return false
@@ -115,7 +121,7 @@ func TestHungDiskMovesTheService(t *testing.T) {
 		if storage.State != "failed" || !storage.Resigned || !strings.Contains(storage.Culprit, "/ and /var on sda: ") {
 			t.Errorf("status: %+v", storage)
 		}
-		if v := storage.Volumes[0]; v.State != "failed" || v.Read.Running+v.Write.Running < 5 || v.File != probeFile {
+		if v := storage.Volumes[0]; v.State != "failed" || v.Read.Running+v.Write.Running < 5 || v.File != helper.ProbeFile {
 			t.Errorf("volume: %+v", v)
 		}
 		if !strings.Contains(strings.Join(document.Problems, "\n"), "storage has failed: / and /var on sda: ") {
@@ -232,7 +238,7 @@ func TestDiskHelperGoes(t *testing.T) {
 			t.Errorf("shut down, and storage is %s", got)
 		}
 		d.mu.Lock()
-		d.helper, d.words = back, make(chan diskWord)
+		d.helper, d.words = back, make(chan helper.DiskWord)
 		d.mu.Unlock()
 		stop = d.tries(p.a, well)
 		defer stop()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"standfast/hw/disk"
+	"standfast/service/helper"
 )
 
 // StorageDocument is about the storage under the router.
@@ -74,23 +75,13 @@ type HelperDocument struct {
 	Trouble []string  `json:"trouble"` // scripts that could not be run, and why
 }
 
-func (p presence) word() string {
-	switch {
-	case !p.Known:
-		return "unknown"
-	case p.There:
-		return "there"
-	}
-	return "gone"
-}
-
 // storageDocument puts a report into the form that is shown.
 func storageDocument(s Snapshot) StorageDocument {
 	r := s.Storage
 	d := StorageDocument{
 		State: r.State.String(), Culprit: r.Culprit, Since: s.moment(r.Since), Resigned: s.Status.Storage.Resigned,
 		Yield: !s.Policy.Keep, Fence: FenceDocument{After: seconds(s.Policy.Fence), Trouble: s.FenceTrouble},
-		Helper: r.Helper.word(), Volumes: []VolumeDocument{}, Skipped: []SkippedDocument{},
+		Helper: r.Helper.State(), Volumes: []VolumeDocument{}, Skipped: []SkippedDocument{},
 	}
 	switch {
 	case r.Off:
@@ -133,16 +124,16 @@ func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1e5) / 1e5
 
 // helperDocuments are about all processes beside the service.
 func helperDocuments(s Snapshot) []HelperDocument {
-	one := func(h Helper, p presence) HelperDocument {
-		d := HelperDocument{Name: string(h), State: p.word(), Starts: s.Launcher.Starts[h], Trouble: []string{}}
+	one := func(h helper.Kind, p helper.Presence) HelperDocument {
+		d := HelperDocument{Name: string(h), State: p.State(), Starts: s.Launcher.Starts[h], Trouble: []string{}}
 		if p.Known {
 			d.Since = s.moment(p.Since)
 		}
 		return d
 	}
-	scripts := one(HelperScripts, s.Scripts.presence)
+	scripts := one(helper.Scripts, s.Scripts.Presence)
 	scripts.Waiting, scripts.Trouble = s.Scripts.Waiting, append(scripts.Trouble, s.Scripts.Trouble...)
-	return []HelperDocument{one(HelperLauncher, s.Launcher.presence), scripts, one(HelperDisk, s.Storage.Helper)}
+	return []HelperDocument{one(helper.Launcher, s.Launcher.Presence), scripts, one(helper.Disk, s.Storage.Helper)}
 }
 
 // Problems says what of the storage keeps the router from surviving the next failure.
@@ -176,12 +167,12 @@ func (d HelperDocument) Problems() (all []string) {
 	if d.State != "gone" {
 		return all
 	}
-	switch Helper(d.Name) {
-	case HelperScripts:
+	switch helper.Kind(d.Name) {
+	case helper.Scripts:
 		all = append(all, "the script helper is gone: notify scripts wait")
-	case HelperDisk:
+	case helper.Disk:
 		all = append(all, "the disk helper is gone: of the disks only what the kernel says is looked at")
-	case HelperLauncher:
+	case helper.Launcher:
 		all = append(all, "the launcher is gone: helpers that end are not started again")
 	}
 	return all

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ import (
 	"standfast/hw/probe"
 	"standfast/hw/process"
 	"standfast/hw/wire"
+	"standfast/service/helper"
 )
 
 // This file is the world in which the service is tested: hosts with kernels and
@@ -146,7 +148,7 @@ func (h *twinHost) edges() edges {
 		alone:  func() bool { return !h.crowded },
 		files:  h.files, sockets: h, ports: (*twinPorts)(h), hardware: (*twinHardware)(h), addresses: (*twinAddresses)(h), signals: h.signals,
 		storage: h.storage, fence: func() (fencer, error) { return h, h.noFence },
-		helpers: func(ctx context.Context, e *launcherEnd) { <-ctx.Done() },
+		helpers: func(ctx context.Context, e *helper.LauncherEnd) { <-ctx.Done() },
 		machine: h, alarm: func() alarm { return newTimerAlarm(now) },
 	}
 }
@@ -676,8 +678,8 @@ type twinStorage struct {
 	volumes []disk.Volume
 	skipped []disk.Skipped
 	signals disk.Signals
-	ordered []diskOrder // each that was new
-	words   chan diskWord
+	ordered []helper.DiskOrder // each that was new
+	words   chan helper.DiskWord
 	helper  chan struct{} // closed when it goes
 }
 
@@ -685,7 +687,7 @@ type twinStorage struct {
 func (s *twinStorage) plug(v disk.Volume) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.volumes, s.words, s.helper = append(s.volumes, v), make(chan diskWord), make(chan struct{})
+	s.volumes, s.words, s.helper = append(s.volumes, v), make(chan helper.DiskWord), make(chan struct{})
 }
 
 func (s *twinStorage) Find(paths []string) (found []disk.Volume, skipped []disk.Skipped, err error) {
@@ -714,28 +716,28 @@ func (s *twinStorage) Read() disk.Signals {
 	return s.signals
 }
 
-func (s *twinStorage) Converse(ctx context.Context, ordered func() diskOrder, heard func(diskWord)) {
+func (s *twinStorage) Converse(ctx context.Context, ordered func() helper.DiskOrder, heard func(helper.DiskWord)) {
 	s.mu.Lock()
-	words, helper := s.words, s.helper
+	words, gone := s.words, s.helper
 	s.mu.Unlock()
 	select {
-	case <-helper:
+	case <-gone:
 		return
 	default:
-		heard(diskWord{Ready: true})
+		heard(helper.DiskWord{Ready: true})
 	}
 	for {
 		s.mu.Lock()
-		if o := ordered(); len(s.ordered) == 0 || !sameOrder(s.ordered[len(s.ordered)-1], o) {
+		if o := ordered(); len(s.ordered) == 0 || !reflect.DeepEqual(s.ordered[len(s.ordered)-1], o) {
 			s.ordered = append(s.ordered, o)
 		}
 		s.mu.Unlock()
 		select {
 		case w := <-words:
 			heard(w)
-		case <-helper:
+		case <-gone:
 			return
-		case <-time.After(helperBeat):
+		case <-time.After(2 * time.Second):
 		case <-ctx.Done():
 			return
 		}
@@ -769,7 +771,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-func (h *twinHost) Report() scriptReport { return scriptReport{} }
+func (h *twinHost) Report() helper.ScriptReport { return helper.ScriptReport{} }
 
 func (h *twinHost) Post(queue string, argv []string) {
 	h.world.mu.Lock()

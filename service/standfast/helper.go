@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"standfast/service"
+	"standfast/service/helper"
 )
 
-// helperCommand holds what the program starts for itself. The helpers of the service are not among it: see helper.
+// helperCommand holds what the program starts for itself. The helpers of the service are not among it: see runHelper.
 func helperCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "helper", Hidden: true, Short: "Processes that work for this program", Args: usage(cobra.NoArgs),
@@ -27,17 +27,17 @@ func helperCommand() *cobra.Command {
 
 // isHelper says that a command line is that of a process beside the service.
 func isHelper(args []string) bool {
-	kinds := []service.Helper{service.HelperScripts, service.HelperDisk, service.HelperLauncher}
-	return len(args) > 1 && args[0] == "helper" && slices.Contains(kinds, service.Helper(args[1]))
+	kinds := []helper.Kind{helper.Scripts, helper.Disk, helper.Launcher}
+	return len(args) > 1 && args[0] == "helper" && slices.Contains(kinds, helper.Kind(args[1]))
 }
 
-// helper is a process that works beside the service, started by a unit or by the service itself. It is not among the
+// runHelper is a process that works beside the service, started by a unit or by the service itself. It is not among the
 // commands, which are for people, and whose tree would cost each helper half a megabyte for as long as it runs.
-func helper(args []string, complaints io.Writer) int {
-	h := service.Helper(args[0])
+func runHelper(args []string, complaints io.Writer) int {
+	h := helper.Kind(args[0])
 	flags := flag.NewFlagSet("standfast helper "+args[0], flag.ContinueOnError)
 	flags.SetOutput(complaints)
-	o := service.HelperOptions{Log: func(line string) { fmt.Fprintln(complaints, line) }}
+	o := helper.Options{Log: func(line string) { fmt.Fprintln(complaints, line) }}
 	flags.StringVar(&o.RuntimeDir, "runtime-dir", "/run/standfast", "the `DIR` of the lock and the sockets")
 	flags.DurationVar(&o.Linger, "linger", 0, "end after this `TIME` without a service; 0: never")
 	flags.BoolVar(&o.Launched, "launched", false, "show the launcher that this helper lives")
@@ -53,7 +53,7 @@ func helper(args []string, complaints io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if err := service.RunHelper(ctx, h, o); err != nil && !errors.Is(err, context.Canceled) {
+	if err := helper.Run(ctx, h, o); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(complaints, "standfast:", err)
 		return exitFailed
 	}

@@ -38,7 +38,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // run executes one command line and returns the exit status.
 func run(args []string, out, complaints io.Writer) int {
 	if isHelper(args) {
-		return helper(args[1:], complaints)
+		return runHelper(args[1:], complaints)
 	}
 	root := command()
 	root.SetArgs(args)

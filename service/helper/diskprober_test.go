@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"errors"
@@ -108,24 +108,24 @@ func helperOf(t *testing.T, dir string, d *twinDisk) *diskServer {
 	t.Helper()
 	born := time.Now()
 	now := func() time.Duration { return time.Hour + time.Since(born) }
-	s := newDiskServer(HelperOptions{RuntimeDir: dir, Log: func(string) {}}, now, d.open)
+	s := newDiskServer(Options{RuntimeDir: dir, Log: func(string) {}}, now, d.open)
 	t.Cleanup(func() {
-		s.follow(diskOrder{})
+		s.follow(DiskOrder{})
 		time.Sleep(2 * time.Second) // what is being tried ends
 	})
 	return s
 }
 
-func orderOf(volumes ...disk.Volume) diskOrder {
-	var o diskOrder
+func orderOf(volumes ...disk.Volume) DiskOrder {
+	var o DiskOrder
 	for _, v := range volumes {
-		o.Watch = append(o.Watch, diskTask{Volume: v, File: "/probe"})
+		o.Watch = append(o.Watch, DiskTask{Volume: v, File: "/probe"})
 	}
 	return o
 }
 
 // runs are the attempts of a report that have not ended, and ended those that have.
-func (w diskWord) runs() (all []diskSample) {
+func (w DiskWord) runs() (all []DiskSample) {
 	for _, s := range w.Samples {
 		if s.Sample.Ended == 0 {
 			all = append(all, s)
@@ -155,7 +155,7 @@ func TestDiskIsTried(t *testing.T) {
 		if kinds[disk.OpRead] < 9 || kinds[disk.OpWrite] < 4 || d.opened != 1 {
 			t.Errorf("in ten seconds %v, opened %d times", kinds, d.opened)
 		}
-		s.follow(diskOrder{})
+		s.follow(DiskOrder{})
 		time.Sleep(2 * time.Second)
 		tried := d.attempts()
 		time.Sleep(10 * time.Second)
@@ -195,7 +195,7 @@ func TestOneTaskHangs(t *testing.T) {
 		// The helper is replaced, again and again. (That it was killed changes nothing: what hangs keeps its lock.)
 		last := first
 		for range 3 {
-			last.follow(diskOrder{})
+			last.follow(DiskOrder{})
 			last = helperOf(t, dir, d)
 			last.now = first.now
 			last.follow(orderOf(sda("/")))

@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"bufio"
@@ -92,7 +92,7 @@ func exists(path string) func() bool {
 type scriptLog struct {
 	mu       sync.Mutex
 	lines    []string
-	outcomes []scriptOutcome
+	outcomes []ScriptOutcome
 }
 
 func (l *scriptLog) line(text string) {
@@ -101,7 +101,7 @@ func (l *scriptLog) line(text string) {
 	l.lines = append(l.lines, text)
 }
 
-func (l *scriptLog) tell(o scriptOutcome) {
+func (l *scriptLog) tell(o ScriptOutcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o.Seconds = 0
@@ -116,21 +116,21 @@ func (l *scriptLog) said(text string) func() bool {
 	}
 }
 
-func (l *scriptLog) told() []scriptOutcome {
+func (l *scriptLog) told() []ScriptOutcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.outcomes)
 }
 
 // wait waits for n outcomes.
-func (l *scriptLog) wait(t *testing.T, n int) []scriptOutcome {
+func (l *scriptLog) wait(t *testing.T, n int) []ScriptOutcome {
 	t.Helper()
 	soonIs(t, fmt.Sprintf("%d outcomes", n), func() bool { return len(l.told()) >= n })
 	return l.told()
 }
 
 // listenScripts opens the script helper's socket.
-func listenScripts(dir string) (*helperListener, error) { return listenHelper(dir, HelperScripts) }
+func listenScripts(dir string) (*listener, error) { return listen(dir, Scripts) }
 
 // helper runs a server in this process; stop ends it and returns its error.
 type helper struct {
@@ -148,7 +148,7 @@ func startHelper(t *testing.T, dir string, linger time.Duration, limits scriptLi
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- serveScripts(ctx, l, HelperOptions{RuntimeDir: dir, Linger: linger, Log: h.line}, limits)
+		ended <- serveScripts(ctx, l, Options{RuntimeDir: dir, Linger: linger, Log: h.line}, limits)
 	}()
 	h.stop = sync.OnceValue(func() error {
 		cancel()
@@ -165,7 +165,7 @@ func startHelper(t *testing.T, dir string, linger time.Duration, limits scriptLi
 // client runs a service's end; stop ends it.
 type client struct {
 	scriptLog
-	end  *scriptOutlet
+	end  *ScriptOutlet
 	stop func()
 }
 
@@ -174,7 +174,7 @@ func (c *client) Post(instance string, argv []string) { c.end.Post(instance, arg
 func startClient(t *testing.T, dir string) *client {
 	t.Helper()
 	c := &client{}
-	c.end = newScripts(filepath.Join(dir, HelperScripts.socket()), clock.Now, c.tell, c.line)
+	c.end = NewScriptOutlet(dir, clock.Now, c.tell, c.line)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -228,7 +228,7 @@ out=$1; shift
 } > $out.tmp
 mv $out.tmp $out
 `), out, "INSTANCE", "two words"})
-	want := []scriptOutcome{{ID: 1, Instance: "VI_0", Argv: []string{filepath.Join(dir, "s"), out, "INSTANCE", "two words"}, Result: scriptSucceeded}}
+	want := []ScriptOutcome{{ID: 1, Instance: "VI_0", Argv: []string{filepath.Join(dir, "s"), out, "INSTANCE", "two words"}, Result: ScriptSucceeded}}
 	if diff := cmp.Diff(want, c.wait(t, 1)); diff != "" {
 		t.Fatalf("outcome (-want +got):\n%s", diff)
 	}
@@ -282,30 +282,30 @@ func TestScriptOutcomes(t *testing.T) {
 	tests := []struct {
 		name   string
 		argv   []string
-		result scriptResult
+		result ScriptResult
 		detail string
 	}{
-		{"success", []string{script(t, dir, "ok", "#!/bin/sh\n")}, scriptSucceeded, ""},
-		{"a name to be found", []string{"true"}, scriptSucceeded, ""},
-		{"no first line", []string{script(t, dir, "bare", "test \"$1\" = arg\n"), "arg"}, scriptSucceeded, ""},
-		{"status", []string{script(t, dir, "three", "#!/bin/sh\nexit 3\n")}, scriptFailed, "exit status 3"},
-		{"signal", []string{script(t, dir, "suicide", "#!/bin/sh\nkill -9 $$\n")}, scriptFailed, "signal: killed"},
-		{"missing", []string{filepath.Join(dir, "nowhere")}, scriptNotRun, "it does not exist"},
-		{"missing name", []string{"no-such-program-anywhere"}, scriptNotRun, "it does not exist"},
-		{"missing interpreter", []string{script(t, dir, "lost", "#!/no/such/shell\n")}, scriptNotRun, "the program that its first line (#!) names does not exist"},
-		{"not executable", []string{notExecutable}, scriptNotRun, "it may not be executed; chmod +x it, and see that its file system is not mounted noexec"},
-		{"a directory", []string{dir}, scriptNotRun, "it may not be executed; chmod +x it, and see that its file system is not mounted noexec"},
-		{"nothing", nil, scriptNotRun, "the request names no script"},
-		{"no name", []string{"", "x"}, scriptNotRun, "the request names no script"},
-		{"too many arguments", []string{"true", strings.Repeat("x", scriptLine)}, scriptNotRun, "its arguments are too long: 1048621 bytes of at most 1048576"},
-		{"too long", []string{script(t, dir, "long", "#!/bin/sh\nsleep 1000\n")}, scriptEnded, "it ran longer than 300ms (SIGTERM)"},
-		{"deaf", []string{script(t, dir, "deaf", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.01; done\n")}, scriptEnded, "it ran longer than 300ms (SIGKILL)"},
+		{"success", []string{script(t, dir, "ok", "#!/bin/sh\n")}, ScriptSucceeded, ""},
+		{"a name to be found", []string{"true"}, ScriptSucceeded, ""},
+		{"no first line", []string{script(t, dir, "bare", "test \"$1\" = arg\n"), "arg"}, ScriptSucceeded, ""},
+		{"status", []string{script(t, dir, "three", "#!/bin/sh\nexit 3\n")}, ScriptFailed, "exit status 3"},
+		{"signal", []string{script(t, dir, "suicide", "#!/bin/sh\nkill -9 $$\n")}, ScriptFailed, "signal: killed"},
+		{"missing", []string{filepath.Join(dir, "nowhere")}, ScriptNotRun, "it does not exist"},
+		{"missing name", []string{"no-such-program-anywhere"}, ScriptNotRun, "it does not exist"},
+		{"missing interpreter", []string{script(t, dir, "lost", "#!/no/such/shell\n")}, ScriptNotRun, "the program that its first line (#!) names does not exist"},
+		{"not executable", []string{notExecutable}, ScriptNotRun, "it may not be executed; chmod +x it, and see that its file system is not mounted noexec"},
+		{"a directory", []string{dir}, ScriptNotRun, "it may not be executed; chmod +x it, and see that its file system is not mounted noexec"},
+		{"nothing", nil, ScriptNotRun, "the request names no script"},
+		{"no name", []string{"", "x"}, ScriptNotRun, "the request names no script"},
+		{"too many arguments", []string{"true", strings.Repeat("x", scriptLine)}, ScriptNotRun, "its arguments are too long: 1048621 bytes of at most 1048576"},
+		{"too long", []string{script(t, dir, "long", "#!/bin/sh\nsleep 1000\n")}, ScriptEnded, "it ran longer than 300ms (SIGTERM)"},
+		{"deaf", []string{script(t, dir, "deaf", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.01; done\n")}, ScriptEnded, "it ran longer than 300ms (SIGKILL)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := startClient(t, dir)
 			c.Post("VI_0", tt.argv)
-			want := []scriptOutcome{{ID: 1, Instance: "VI_0", Argv: tt.argv, Result: tt.result, Detail: tt.detail}}
+			want := []ScriptOutcome{{ID: 1, Instance: "VI_0", Argv: tt.argv, Result: tt.result, Detail: tt.detail}}
 			if diff := cmp.Diff(want, c.wait(t, 1)); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
@@ -328,7 +328,7 @@ sh -c 'trap "" TERM; echo $$ > $1.tmp; mv $1.tmp $1; while :; do sleep 0.01; don
 `+trap+`
 while :; do sleep 0.01; done
 `), child})
-			if o := c.wait(t, 1)[0]; o.Result != scriptEnded {
+			if o := c.wait(t, 1)[0]; o.Result != ScriptEnded {
 				t.Errorf("outcome: %v", o)
 			}
 			pid, err := strconv.Atoi(strings.TrimSpace(content(t, child)))
@@ -406,7 +406,7 @@ while ! test -e $1; do sleep 0.01; done
 		return len(left) == 30 // twice 15 of 17
 	})
 	for i, o := range left {
-		if want := uint64(i + 2); o.ID != want || o.Result != scriptSuperseded {
+		if want := uint64(i + 2); o.ID != want || o.Result != ScriptSuperseded {
 			t.Errorf("left out: %v, want job %d", o, want)
 		}
 	}
@@ -453,7 +453,7 @@ func TestScriptHelperReturns(t *testing.T) {
 		t.Errorf("the service's log has %q", c.lines)
 	}
 	for _, o := range c.told() {
-		if o.Result != scriptSucceeded {
+		if o.Result != ScriptSucceeded {
 			t.Errorf("outcome: %v", o)
 		}
 	}
@@ -495,7 +495,7 @@ func TestScriptHelperDies(t *testing.T) {
 	fakeHelper(t, dir, func(_ *net.UnixConn, lines *bufio.Scanner) { lines.Scan() })
 	c := startClient(t, dir)
 	c.Post("VI_0", []string{"x"})
-	want := []scriptOutcome{{ID: 1, Instance: "VI_0", Argv: []string{"x"}, Result: scriptUnknown, Detail: "the script helper went away before it said how it ended"}}
+	want := []ScriptOutcome{{ID: 1, Instance: "VI_0", Argv: []string{"x"}, Result: ScriptUnknown, Detail: "the script helper went away before it said how it ended"}}
 	if diff := cmp.Diff(want, c.wait(t, 1)); diff != "" {
 		t.Errorf("outcome (-want +got):\n%s", diff)
 	}
@@ -516,7 +516,7 @@ func TestScriptHelperTalksNonsense(t *testing.T) {
 	c := startClient(t, dir)
 	c.Post("VI_0", []string{"x"})
 	soonIs(t, "the log says so", c.said("the script helper says what is not understood"))
-	if diff := cmp.Diff([]scriptOutcome{{ID: 1, Result: scriptSucceeded}}, c.told()); diff != "" {
+	if diff := cmp.Diff([]ScriptOutcome{{ID: 1, Result: ScriptSucceeded}}, c.told()); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
 }
@@ -555,7 +555,7 @@ func TestScriptHelperStuck(t *testing.T) {
 				t.Errorf("%d drops counted and %d told", c.end.Drops(), len(dropped))
 			}
 			for i, o := range dropped {
-				if o.Result != scriptDropped || i > 0 && o.ID <= dropped[i-1].ID || o.ID > posts-scriptRing {
+				if o.Result != ScriptDropped || i > 0 && o.ID <= dropped[i-1].ID || o.ID > posts-scriptRing {
 					t.Fatalf("drop %d: job %d %s; want the oldest that waits", i, o.ID, o.Result)
 				}
 			}
@@ -580,11 +580,11 @@ func TestScriptOfAStop(t *testing.T) {
 		c.Post("VI_0", []string{"true"})
 		c.Post("VI_0", []string{"false"})
 		c.stop()
-		var got []scriptResult
+		var got []ScriptResult
 		for _, o := range c.told() {
 			got = append(got, o.Result)
 		}
-		if diff := cmp.Diff([]scriptResult{scriptSucceeded, scriptFailed}, got); diff != "" {
+		if diff := cmp.Diff([]ScriptResult{ScriptSucceeded, ScriptFailed}, got); diff != "" {
 			t.Fatalf("outcomes (-want +got):\n%s", diff)
 		}
 	}
@@ -615,11 +615,11 @@ func TestScriptHelperTold(t *testing.T) {
 	tests := []struct {
 		name   string
 		drain  time.Duration
-		result scriptResult
+		result ScriptResult
 		detail string
 	}{
-		{"in time", scriptPatience, scriptSucceeded, ""},
-		{"not in time", 10 * time.Millisecond, scriptEnded, "the script helper is ending (SIGTERM)"},
+		{"in time", scriptPatience, ScriptSucceeded, ""},
+		{"not in time", 10 * time.Millisecond, ScriptEnded, "the script helper is ending (SIGTERM)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -635,8 +635,8 @@ func TestScriptHelperTold(t *testing.T) {
 			soonIs(t, "the script runs", exists(begun))
 			ended := make(chan error, 1)
 			go func() { ended <- h.stop() }()
-			soonIs(t, "nobody is let in", func() bool { return !exists(filepath.Join(dir, HelperScripts.socket()))() })
-			if tt.result == scriptSucceeded {
+			soonIs(t, "nobody is let in", func() bool { return !exists(filepath.Join(dir, Scripts.socket()))() })
+			if tt.result == ScriptSucceeded {
 				if err := os.WriteFile(gate, nil, 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -663,7 +663,7 @@ func TestScriptHelperLingers(t *testing.T) {
 	var log scriptLog
 	ended := make(chan error, 1)
 	go func() {
-		ended <- serveScripts(context.Background(), l, HelperOptions{RuntimeDir: dir, Linger: linger, Log: log.line}, defaultScriptLimits())
+		ended <- serveScripts(context.Background(), l, Options{RuntimeDir: dir, Linger: linger, Log: log.line}, defaultScriptLimits())
 	}()
 	stillThere := func(why string) {
 		t.Helper()
@@ -695,7 +695,7 @@ func TestScriptHelperLingers(t *testing.T) {
 	if took := time.Since(start); took < linger {
 		t.Errorf("it ended after %v, before its linger", took)
 	}
-	if exists(filepath.Join(dir, HelperScripts.socket()))() {
+	if exists(filepath.Join(dir, Scripts.socket()))() {
 		t.Error("its socket is left behind")
 	}
 }
@@ -707,7 +707,7 @@ func TestScriptStrangerIsRefused(t *testing.T) {
 	}
 	dir := scriptFolder(t)
 	h := startHelper(t, dir, 0, quickLimits())
-	path := filepath.Join(dir, HelperScripts.socket())
+	path := filepath.Join(dir, Scripts.socket())
 	for _, name := range []string{dir, path} {
 		if err := os.Chmod(name, 0o777); err != nil {
 			t.Fatal(err)
@@ -721,13 +721,13 @@ func TestScriptStrangerIsRefused(t *testing.T) {
 			answer <- errno
 			return
 		}
-		answer <- helperAnswers(dir, HelperScripts, helperAnswer)
+		answer <- greets(dir, Scripts, answerPatience)
 	}()
 	if err := <-answer; err == nil {
 		t.Error("the helper greets nobody")
 	}
 	soonIs(t, "the helper's log says so", h.said("of user 65534 was refused: only root is served"))
-	if err := helperAnswers(dir, HelperScripts, helperAnswer); err != nil {
+	if err := greets(dir, Scripts, answerPatience); err != nil {
 		t.Errorf("the helper does not greet root: %v", err)
 	}
 }
@@ -735,23 +735,23 @@ func TestScriptStrangerIsRefused(t *testing.T) {
 func TestScriptRequests(t *testing.T) {
 	tests := []struct {
 		name, line string
-		want       scriptOutcome
+		want       ScriptOutcome
 	}{
-		{"good", `{"id":7,"instance":"VI_0","argv":["true"]}`, scriptOutcome{ID: 7, Instance: "VI_0", Argv: []string{"true"}, Result: scriptSucceeded}},
-		{"no JSON", `run this`, scriptOutcome{Result: scriptNotRun, Detail: "the request is not understood: invalid character 'r' looking for beginning of value"}},
-		{"unknown field", `{"id":7,"instance":"VI_0","argv":["true"],"user":"nobody"}`, scriptOutcome{ID: 7, Instance: "VI_0", Argv: []string{"true"}, Result: scriptNotRun, Detail: `the request is not understood: json: unknown field "user"`}},
-		{"two", `{"id":7,"argv":["true"]}{"id":8,"argv":["true"]}`, scriptOutcome{ID: 7, Argv: []string{"true"}, Result: scriptNotRun, Detail: "the request is not understood: there is more than one on the line"}},
-		{"no script", `{"id":7,"instance":"VI_0"}`, scriptOutcome{ID: 7, Instance: "VI_0", Result: scriptNotRun, Detail: "the request names no script"}},
+		{"good", `{"id":7,"instance":"VI_0","argv":["true"]}`, ScriptOutcome{ID: 7, Instance: "VI_0", Argv: []string{"true"}, Result: ScriptSucceeded}},
+		{"no JSON", `run this`, ScriptOutcome{Result: ScriptNotRun, Detail: "the request is not understood: invalid character 'r' looking for beginning of value"}},
+		{"unknown field", `{"id":7,"instance":"VI_0","argv":["true"],"user":"nobody"}`, ScriptOutcome{ID: 7, Instance: "VI_0", Argv: []string{"true"}, Result: ScriptNotRun, Detail: `the request is not understood: json: unknown field "user"`}},
+		{"two", `{"id":7,"argv":["true"]}{"id":8,"argv":["true"]}`, ScriptOutcome{ID: 7, Argv: []string{"true"}, Result: ScriptNotRun, Detail: "the request is not understood: there is more than one on the line"}},
+		{"no script", `{"id":7,"instance":"VI_0"}`, ScriptOutcome{ID: 7, Instance: "VI_0", Result: ScriptNotRun, Detail: "the request names no script"}},
 	}
 	dir := scriptFolder(t)
 	startHelper(t, dir, 0, quickLimits())
-	conn, err := net.Dial("unix", filepath.Join(dir, HelperScripts.socket()))
+	conn, err := net.Dial("unix", filepath.Join(dir, Scripts.socket()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	answers := json.NewDecoder(conn)
-	next := func() (o scriptOutcome) {
+	next := func() (o ScriptOutcome) {
 		t.Helper()
 		if err := errors.Join(conn.SetReadDeadline(time.Now().Add(scriptPatience)), answers.Decode(&o)); err != nil {
 			t.Fatal(err)
@@ -759,7 +759,7 @@ func TestScriptRequests(t *testing.T) {
 		o.Seconds = 0
 		return o
 	}
-	if diff := cmp.Diff(scriptOutcome{Ready: true}, next()); diff != "" {
+	if diff := cmp.Diff(ScriptOutcome{Ready: true}, next()); diff != "" {
 		t.Errorf("greeting (-want +got):\n%s", diff)
 	}
 	for _, tt := range tests {
@@ -784,19 +784,19 @@ func TestScriptLongest(t *testing.T) {
 		argv = append(argv, strings.Repeat("x", 100_000)) // one argument has 128 KiB at most
 	}
 	c.Post("VI_0", append([]string{"true"}, argv...))
-	if got := c.wait(t, 1)[0]; got.Result != scriptSucceeded {
+	if got := c.wait(t, 1)[0]; got.Result != ScriptSucceeded {
 		t.Errorf("%s: %s", got.Result, got.Detail)
 	}
 }
 
 func TestScriptOutcomeLine(t *testing.T) {
 	for _, tt := range []struct {
-		o    scriptOutcome
+		o    ScriptOutcome
 		want string
 	}{
-		{scriptOutcome{Instance: "INSTANCE VI_0", Argv: []string{"/s", "a"}, Result: scriptSucceeded, Seconds: 0.0123}, `notify script "/s a" of INSTANCE VI_0 succeeded (after 0.012 s)`},
-		{scriptOutcome{Instance: "GROUP G", Argv: []string{"/s"}, Result: scriptNotRun, Detail: "it does not exist"}, `notify script "/s" of GROUP G could not run: it does not exist`},
-		{scriptOutcome{Instance: "GROUP G", Argv: []string{"/s"}, Result: scriptUnknown}, `notify script "/s" of GROUP G is unknown`},
+		{ScriptOutcome{Instance: "INSTANCE VI_0", Argv: []string{"/s", "a"}, Result: ScriptSucceeded, Seconds: 0.0123}, `notify script "/s a" of INSTANCE VI_0 succeeded (after 0.012 s)`},
+		{ScriptOutcome{Instance: "GROUP G", Argv: []string{"/s"}, Result: ScriptNotRun, Detail: "it does not exist"}, `notify script "/s" of GROUP G could not run: it does not exist`},
+		{ScriptOutcome{Instance: "GROUP G", Argv: []string{"/s"}, Result: ScriptUnknown}, `notify script "/s" of GROUP G is unknown`},
 	} {
 		if got := tt.o.String(); got != tt.want {
 			t.Errorf("got %s\nwant %s", got, tt.want)

@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // launcherOf runs a launcher in this process whose helpers are a program of the test's, with a service that is there.
 func launcherOf(t *testing.T, dir, program string, change func(*launchLimits)) (heard *noted, log *scriptLog) {
 	t.Helper()
-	l, err := listenHelper(dir, HelperLauncher)
+	l, err := listen(dir, Launcher)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func launcherOf(t *testing.T, dir, program string, change func(*launchLimits)) (
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() {
-		if err := serveLauncher(ctx, l, HelperOptions{RuntimeDir: dir, Linger: time.Minute, Log: log.line}, limits); err != nil {
+		if err := serveLauncher(ctx, l, Options{RuntimeDir: dir, Linger: time.Minute, Log: log.line}, limits); err != nil {
 			t.Error(err)
 		}
 	})
@@ -66,10 +66,10 @@ func TestLauncherTellsWhatFails(t *testing.T) {
 // Helpers that a unit has started are nobody else's business, for as long as they answer.
 func TestLauncherLeavesUnitsAlone(t *testing.T) {
 	dir := scriptFolder(t)
-	scripts, disks := greeter(t, dir, HelperScripts), greeter(t, dir, HelperDisk)
+	scripts, disks := greeter(t, dir, Scripts), greeter(t, dir, Disk)
 	ran := filepath.Join(dir, "ran")
 	launcherOf(t, dir, script(t, dir, "program", "#!/bin/sh\n: > "+ran+"\n"), func(l *launchLimits) { l.start = 50 * time.Millisecond })
-	soonIs(t, "it is there", func() bool { return helperAnswers(dir, HelperLauncher, helperAnswer) == nil })
+	soonIs(t, "it is there", func() bool { return greets(dir, Launcher, answerPatience) == nil })
 	if endsWithin(nil, time.Second) || exists(ran)() {
 		t.Error("it has started what is there")
 	}

@@ -1,4 +1,18 @@
-package service
+// Package helper is the processes beside the service, for what may hang on a disk,
+// and the service's ends of the conversations with them: one runs scripts, one tries
+// the disks, and the launcher starts them and sees to it that they are there.
+//
+// Each listens on a socket in the runtime directory, speaks JSON, one object a line,
+// greets whoever connects, and says so again every two seconds: a process that hangs
+// in the kernel keeps its connections, even when it was killed, so that only words
+// tell who lives. They end a while after the service did, however it did, and find
+// the next one where they are.
+//
+// helper.go is what all of them have in common, end.go and attendance.go what they
+// have of those who connect. scripts.go, disk.go and presence.go are the service's
+// ends; scriptserver.go with scriptprocess.go, diskserver.go with diskprober.go and
+// launcher.go the helpers'. launch.go starts and ties.
+package helper
 
 import (
 	"context"
@@ -21,62 +35,55 @@ import (
 	"standfast/hw/process"
 )
 
-// Helpers are processes beside the service, for what may hang on a disk: one runs scripts, one tries the disks, and
-// the launcher starts them and sees to it that they are there. Each listens on a socket in the runtime directory, speaks
-// JSON, one object a line, greets whoever connects, and says so again every helperBeat: a process that hangs in the
-// kernel keeps its connections, even when it was killed, so that only words tell who lives.
-//
-// They end a while after the service did, however it did, and find the next one where they are.
-
-// Helper names a helper process.
-type Helper string
+// Kind names a helper process, on command lines and, followed by ".sock", in the runtime directory.
+type Kind string
 
 // The helpers.
 const (
-	HelperScripts  Helper = "scripts"
-	HelperDisk     Helper = "disk"
-	HelperLauncher Helper = "launch"
+	Scripts  Kind = "scripts"
+	Disk     Kind = "disk"
+	Launcher Kind = "launch"
 )
 
 // socket is the name of the helper's socket in the runtime directory.
-func (h Helper) socket() string { return string(h) + ".sock" }
+func (h Kind) socket() string { return string(h) + ".sock" }
 
 // String names the helper in a sentence.
-func (h Helper) String() string {
+func (h Kind) String() string {
 	switch h {
-	case HelperScripts:
+	case Scripts:
 		return "script helper"
-	case HelperDisk:
+	case Disk:
 		return "disk helper"
-	case HelperLauncher:
+	case Launcher:
 		return "launcher"
 	}
 	return "helper " + string(h)
 }
 
 const (
-	// helperBeat is how often the ends of a connection show each other that they live, helperSilence for how long one
+	// beatEvery is how often the ends of a connection show each other that they live, silence for how long one
 	// may be silent before it counts as gone.
-	helperBeat    = 2 * time.Second
-	helperSilence = 7 * time.Second
-	// helperLinger is how long a launched helper outlives its service.
-	helperLinger = 5 * time.Second
-	// helperExpect is how long a unit's helper waits for its first service: that one may be ordered behind what takes long
-	// at boot. helperReplace is how often it looks whether another helper is still in its place: less often than that one
+	beatEvery = 2 * time.Second
+	silence   = 7 * time.Second
+	// lingerTime is how long a launched helper outlives its service.
+	lingerTime = 5 * time.Second
+	// firstPatience is how long a unit's helper waits for its first service: that one may be ordered behind what takes long
+	// at boot. replaceEvery is how often it looks whether another helper is still in its place: less often than that one
 	// lingers, which a look begins anew.
-	helperExpect  = 5 * time.Minute
-	helperReplace = 2 * helperLinger
-	// helperStart is how long a launched helper may take to answer, helperAnswer one that runs. A service that starts
-	// waits for helperGlance only: one that is slow will be found by the launcher.
-	helperStart  = 5 * time.Second
-	helperAnswer = time.Second
-	helperGlance = 300 * time.Millisecond
-	// helperWrite bounds the wait for somebody who does not read.
-	helperWrite = time.Second
+	firstPatience = 5 * time.Minute
+	replaceEvery  = 2 * lingerTime
+	// startPatience is how long a launched helper may take to answer, answerPatience one that runs. A service that starts
+	// waits for glance only: one that is slow will be found by the launcher.
+	startPatience  = 5 * time.Second
+	answerPatience = time.Second
+	glance         = 300 * time.Millisecond
+	// writePatience bounds the wait for somebody who does not read.
+	writePatience = time.Second
 )
 
-// HelperOptions say how a helper process runs.
-type HelperOptions struct {
+// Options say how a helper process runs.
+type Options struct {
 	// RuntimeDir is where the sockets are.
 	RuntimeDir string
 	// Linger is how long the helper stays without a service; 0: for ever.
@@ -90,49 +97,49 @@ type HelperOptions struct {
 }
 
 // first is how long it waits for its first service; 0: for ever.
-func (o HelperOptions) first() time.Duration {
+func (o Options) first() time.Duration {
 	if o.Unit && o.Linger > 0 {
-		return max(o.Linger, helperExpect)
+		return max(o.Linger, firstPatience)
 	}
 	return o.Linger
 }
 
-// RunHelper is a helper process. It returns when ctx ends, or when no service has needed it for as long as it lingers.
+// Run is a helper process. It returns when ctx ends, or when no service has needed it for as long as it lingers.
 // Where another process is that helper already the error is unix.EADDRINUSE; but a unit's helper takes its place when it
 // has gone.
-func RunHelper(ctx context.Context, h Helper, o HelperOptions) error {
+func Run(ctx context.Context, h Kind, o Options) error {
 	o.Log = prefixed(h, o.Log)
-	for _, err := range beHelper(h) {
+	for _, err := range become(h) {
 		o.Log(err.Error())
 	}
-	l, err := openHelper(ctx, h, o, helperReplace)
+	l, err := open(ctx, h, o, replaceEvery)
 	if err != nil {
 		return err
 	}
 	switch h {
-	case HelperScripts:
+	case Scripts:
 		return serveScripts(ctx, l, o, defaultScriptLimits())
-	case HelperDisk:
+	case Disk:
 		return serveDisk(ctx, l, o)
-	case HelperLauncher:
+	case Launcher:
 		return serveLauncher(ctx, l, o, defaultLaunchLimits(selfProgram))
 	}
 	return fmt.Errorf("there is no helper %q: %w", h, errors.ErrUnsupported)
 }
 
-// openHelper opens the helper's socket, and tells the unit when there is one. A unit does not depend on others to have made
+// open opens the helper's socket, and tells the unit when there is one. A unit does not depend on others to have made
 // the runtime directory. Where another helper answers, it looks every so often whether that one has gone.
-func openHelper(ctx context.Context, h Helper, o HelperOptions, every time.Duration) (*helperListener, error) {
+func open(ctx context.Context, h Kind, o Options, every time.Duration) (*listener, error) {
 	if !o.Unit {
-		return listenHelper(o.RuntimeDir, h)
+		return listen(o.RuntimeDir, h)
 	}
 	if err := os.MkdirAll(o.RuntimeDir, 0o755); err != nil {
 		return nil, fmt.Errorf("the runtime directory cannot be made: %w", err)
 	}
 	// It blocks for as long as systemd hangs.
-	ready := sync.OnceFunc(func() { go func() { _ = notify(daemon.SdNotifyReady) }() })
+	ready := sync.OnceFunc(func() { go func() { _, _ = daemon.SdNotify(false, daemon.SdNotifyReady) }() })
 	for {
-		l, err := listenHelper(o.RuntimeDir, h)
+		l, err := listen(o.RuntimeDir, h)
 		if err == nil || !errors.Is(err, unix.EADDRINUSE) {
 			if err == nil {
 				ready()
@@ -141,7 +148,7 @@ func openHelper(ctx context.Context, h Helper, o HelperOptions, every time.Durat
 		}
 		o.Log(err.Error() + "; this one takes its place when it has gone")
 		ready() // whoever waits for this unit finds a helper
-		for helperAnswers(o.RuntimeDir, h, helperAnswer) == nil {
+		for greets(o.RuntimeDir, h, answerPatience) == nil {
 			if pause(ctx, every); ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
@@ -149,32 +156,32 @@ func openHelper(ctx context.Context, h Helper, o HelperOptions, every time.Durat
 	}
 }
 
-func prefixed(h Helper, log func(string)) func(string) {
+func prefixed(h Kind, log func(string)) func(string) {
 	return func(line string) { log("standfast " + h.String() + ": " + line) }
 }
 
 // Sizes of a helper's heap, in bytes or percent: what collects by itself, and when one that forks does all the same.
 const (
-	helperGrowth = 10
-	helperHeap   = 32 << 20
+	heapGrowth = 10
+	heapLimit  = 32 << 20
 	// forkingThreads is how many threads run Go code at once where programs are started. One that waits for a program to be
 	// started counts as running, and one at most does: the other goes on, on a machine with one processor as well.
 	forkingThreads = 2
 )
 
-// beHelper gives up what the process has inherited from the service, and makes it small. What fails is worth a line and
+// become gives up what the process has inherited from the service, and makes it small. What fails is worth a line and
 // nothing more; locked memory needs no word, since it does not survive exec.
-func beHelper(h Helper) (failed []error) {
+func become(h Kind) (failed []error) {
 	runtime.MemProfileRate = 0
-	debug.SetMemoryLimit(helperHeap)
-	if h == HelperDisk {
+	debug.SetMemoryLimit(heapLimit)
+	if h == Disk {
 		runtime.GOMAXPROCS(1)
-		debug.SetGCPercent(helperGrowth)
+		debug.SetGCPercent(heapGrowth)
 	} else {
 		runtime.GOMAXPROCS(forkingThreads)
 		debug.SetGCPercent(-1) // see forks
 	}
-	if h == HelperScripts {
+	if h == Scripts {
 		// Scripts inherit it, and are no more precious than other programs.
 		if err := forgiveMemory("/proc/self/oom_score_adj"); err != nil {
 			failed = append(failed, err)
@@ -236,19 +243,27 @@ func (f *forks) collect() bool {
 	return true
 }
 
-// helperListener is a helper's socket under its name in the runtime directory.
-type helperListener struct {
+// pause waits, but not for longer than ctx lives.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// listener is a helper's socket under its name in the runtime directory.
+type listener struct {
 	*net.UnixListener
 	path string
 	file os.FileInfo // what the name stood for when it was ours
 }
 
-// listenHelper opens the helper's socket in the runtime directory, for root (or the user it runs as) alone: whoever may
+// listen opens the helper's socket in the runtime directory, for root (or the user it runs as) alone: whoever may
 // write to it runs programs as that user. Where another helper answers the error is unix.EADDRINUSE; one that is left
 // behind, or whose owner hangs, is replaced.
-func listenHelper(dir string, h Helper) (*helperListener, error) {
+func listen(dir string, h Kind) (*listener, error) {
 	path := filepath.Join(dir, h.socket())
-	if helperAnswers(dir, h, helperAnswer) == nil {
+	if greets(dir, h, answerPatience) == nil {
 		return nil, fmt.Errorf("another %v answers on %s: %w", h, path, unix.EADDRINUSE)
 	}
 	// The mode that the socket has before bind is the one its name gets, so there is no moment at which others could
@@ -264,7 +279,7 @@ func listenHelper(dir string, h Helper) (*helperListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s (at most 107 bytes long): %w", fresh, err)
 	}
-	own := &helperListener{UnixListener: l.(*net.UnixListener), path: path}
+	own := &listener{UnixListener: l.(*net.UnixListener), path: path}
 	own.SetUnlinkOnClose(false)
 	if own.file, err = os.Lstat(fresh); err == nil {
 		err = os.Rename(fresh, path)
@@ -276,15 +291,15 @@ func listenHelper(dir string, h Helper) (*helperListener, error) {
 }
 
 // Close removes the socket's name, unless it is another helper's by now, and closes it.
-func (l *helperListener) Close() error {
+func (l *listener) Close() error {
 	if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.file) {
 		_ = os.Remove(l.path)
 	}
 	return l.UnixListener.Close()
 }
 
-// helperAnswers waits for a helper's greeting, but not longer than patience.
-func helperAnswers(dir string, h Helper, patience time.Duration) error {
+// greets waits for a helper's greeting, but not longer than patience.
+func greets(dir string, h Kind, patience time.Duration) error {
 	conn, err := net.Dial("unix", filepath.Join(dir, h.socket()))
 	if err != nil {
 		return err
@@ -298,13 +313,13 @@ func helperAnswers(dir string, h Helper, patience time.Duration) error {
 		return err
 	}
 	if !greeting.Ready {
-		return errHelperGone
+		return errGone
 	}
 	return nil
 }
 
 // accept hands on connections until the listener is closed.
-func (l *helperListener) accept(log func(string), serve func(*net.UnixConn)) error {
+func (l *listener) accept(log func(string), serve func(*net.UnixConn)) error {
 	for {
 		conn, err := l.AcceptUnix()
 		switch {
@@ -319,8 +334,8 @@ func (l *helperListener) accept(log func(string), serve func(*net.UnixConn)) err
 	}
 }
 
-// helperPeer refuses everybody but root and the user the helper runs as, should the socket's mode have been changed.
-func helperPeer(conn *net.UnixConn) error {
+// checkPeer refuses everybody but root and the user the helper runs as, should the socket's mode have been changed.
+func checkPeer(conn *net.UnixConn) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err

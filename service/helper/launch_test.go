@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"context"
@@ -17,7 +17,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"standfast/hw/disk"
 	"standfast/hw/hwtest"
 )
 
@@ -40,15 +39,15 @@ func helperMain(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	o := HelperOptions{RuntimeDir: args[2], Linger: linger, Launched: true, Log: func(string) {}}
-	if err := RunHelper(ctx, Helper(args[0]), o); err != nil {
+	o := Options{RuntimeDir: args[2], Linger: linger, Launched: true, Log: func(string) {}}
+	if err := Run(ctx, Kind(args[0]), o); err != nil {
 		return 1
 	}
 	return 0
 }
 
 // peerOf is the process that listens in the runtime directory as a helper.
-func peerOf(dir string, h Helper) int {
+func peerOf(dir string, h Kind) int {
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: filepath.Join(dir, h.socket()), Net: "unix"})
 	if err != nil {
 		return 0
@@ -84,6 +83,22 @@ func attend(t *testing.T, dir string) (heard *noted, stop func()) {
 	return heard, stop
 }
 
+// attendDisk is a service that only wants the disk helper to be there, until stop.
+func attendDisk(t *testing.T, dir string) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() {
+		for ctx.Err() == nil {
+			ConverseWithDisk(ctx, dir, func() DiskOrder { return DiskOrder{} }, func(DiskWord) {})
+			pause(ctx, tetherPause)
+		}
+	})
+	stop = sync.OnceFunc(func() { cancel(); all.Wait() })
+	t.Cleanup(stop)
+	return stop
+}
+
 // noted collects what the launcher says.
 type noted struct {
 	mu    sync.Mutex
@@ -111,11 +126,11 @@ func launched(t *testing.T) (dir string) {
 	t.Helper()
 	t.Setenv(asHelper, "1")
 	dir = scriptFolder(t)
-	if err := launchHelpers(selfProgram, dir); err != nil {
+	if err := launch(selfProgram, dir); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		for _, h := range []Helper{HelperLauncher, HelperScripts, HelperDisk} {
+		for _, h := range []Kind{Launcher, Scripts, Disk} {
 			if pid := peerOf(dir, h); pid != 0 && pid != os.Getpid() {
 				_ = unix.Kill(pid, unix.SIGKILL)
 			}
@@ -128,17 +143,17 @@ func launched(t *testing.T) (dir string) {
 func TestKilledHelpersAreReplaced(t *testing.T) {
 	dir := launched(t)
 	heard, _ := attend(t, dir)
-	watchDisk(t, dir, disk.Volume{})
-	all := []Helper{HelperScripts, HelperDisk, HelperLauncher}
+	attendDisk(t, dir)
+	all := []Kind{Scripts, Disk, Launcher}
 	for _, test := range []struct {
 		sig  unix.Signal
-		whom []Helper
+		whom []Kind
 	}{{unix.SIGKILL, all}, {unix.SIGTERM, all}, {unix.SIGSTOP, all[1:2]}} {
 		for _, killed := range test.whom {
 			sig := test.sig
-			before := map[Helper]int{}
+			before := map[Kind]int{}
 			for _, h := range all {
-				soonIs(t, fmt.Sprintf("the %v answers", h), func() bool { return helperAnswers(dir, h, helperAnswer) == nil })
+				soonIs(t, fmt.Sprintf("the %v answers", h), func() bool { return greets(dir, h, answerPatience) == nil })
 				before[h] = peerOf(dir, h)
 				if sid, err := unix.Getsid(before[h]); err != nil || sid != before[h] {
 					t.Errorf("the session of the %v is %d (%v), want its own, %d", h, sid, err, before[h])
@@ -152,7 +167,7 @@ func TestKilledHelpersAreReplaced(t *testing.T) {
 			}
 			soonIs(t, fmt.Sprintf("the %v is replaced after %v", killed, sig), func() bool {
 				pid := peerOf(dir, killed)
-				return pid != 0 && pid != before[killed] && helperAnswers(dir, killed, helperAnswer) == nil
+				return pid != 0 && pid != before[killed] && greets(dir, killed, answerPatience) == nil
 			})
 			for _, h := range all {
 				if h != killed && peerOf(dir, h) != before[h] {
@@ -174,14 +189,14 @@ func TestKilledHelpersAreReplaced(t *testing.T) {
 func TestHelpersEndWithTheirService(t *testing.T) {
 	dir := launched(t)
 	_, leave := attend(t, dir)
-	_, _, stop := watchDisk(t, dir, disk.Volume{})
-	pids := map[Helper]int{}
-	for _, h := range []Helper{HelperScripts, HelperDisk, HelperLauncher} {
-		soonIs(t, fmt.Sprintf("the %v answers", h), func() bool { return helperAnswers(dir, h, helperAnswer) == nil })
+	stop := attendDisk(t, dir)
+	pids := map[Kind]int{}
+	for _, h := range []Kind{Scripts, Disk, Launcher} {
+		soonIs(t, fmt.Sprintf("the %v answers", h), func() bool { return greets(dir, h, answerPatience) == nil })
 		pids[h] = peerOf(dir, h)
 	}
 	// A launcher that is there is taken as it is.
-	if err := launchHelpers("/no/such/program", dir); err != nil {
+	if err := launch("/no/such/program", dir); err != nil {
 		t.Errorf("with helpers there: %v", err)
 	}
 	stop()
@@ -198,10 +213,10 @@ func TestHelpersEndWithTheirService(t *testing.T) {
 
 func TestLaunchFails(t *testing.T) {
 	dir := scriptFolder(t)
-	if err := launchHelpers(filepath.Join(dir, "nowhere"), dir); !errors.Is(err, os.ErrNotExist) {
+	if err := launch(filepath.Join(dir, "nowhere"), dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no program: %v", err)
 	}
-	err := launchHelpers(script(t, dir, "broken", "#!/bin/sh\nexit 4\n"), dir)
+	err := launch(script(t, dir, "broken", "#!/bin/sh\nexit 4\n"), dir)
 	if err == nil || !strings.Contains(err.Error(), "the launcher ended at once: exit status 4; run") {
 		t.Errorf("a program that ends at once: %v", err)
 	}

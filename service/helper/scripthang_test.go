@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"fmt"
@@ -36,16 +36,16 @@ func TestScriptThatCannotBeStarted(t *testing.T) {
 	})
 	hung := []string{"/bin/sh", "-c", "sleep 0.2; : > " + late}
 	result, why := s.run("VI_0", hung)
-	if result != scriptNotRun || !strings.Contains(why, "could not be started within 50ms: it cannot be read, likely because a disk hangs") {
+	if result != ScriptNotRun || !strings.Contains(why, "could not be started within 50ms: it cannot be read, likely because a disk hangs") {
 		t.Errorf("%s: %s", result, why)
 	}
 	for range 10 {
 		result, why := s.run("VI_0", []string{"/bin/true"})
-		if result != scriptNotRun || !strings.Contains(why, "an earlier one, /bin/sh, still hangs in the kernel") {
+		if result != ScriptNotRun || !strings.Contains(why, "an earlier one, /bin/sh, still hangs in the kernel") {
 			t.Errorf("behind it: %s: %s", result, why)
 		}
 	}
-	if result, why := s.run("VI_1", []string{"/bin/true"}); result != scriptSucceeded {
+	if result, why := s.run("VI_1", []string{"/bin/true"}); result != ScriptSucceeded {
 		t.Errorf("of another queue: %s: %s", result, why)
 	}
 	if n := len(starts); n != 2 {
@@ -53,7 +53,7 @@ func TestScriptThatCannotBeStarted(t *testing.T) {
 	}
 	close(gate)
 	soonIs(t, "the queue goes on", func() bool { return s.hangs("VI_0") == nil })
-	if result, why := s.run("VI_0", []string{"/bin/true"}); result != scriptSucceeded {
+	if result, why := s.run("VI_0", []string{"/bin/true"}); result != ScriptSucceeded {
 		t.Errorf("after the hang: %s: %s", result, why)
 	}
 	if exists(late)() {
@@ -67,12 +67,12 @@ func TestScriptThatCannotBeEnded(t *testing.T) {
 	stuck := &scriptProcess{cmd: exec.Command("/etc/stuck"), exited: make(chan struct{})}
 	s.hang("VI_0", stuck)
 	for range 100 {
-		if result, why := s.run("VI_0", []string{"/bin/true"}); result != scriptNotRun || !strings.Contains(why, "/etc/stuck, still hangs") {
+		if result, why := s.run("VI_0", []string{"/bin/true"}); result != ScriptNotRun || !strings.Contains(why, "/etc/stuck, still hangs") {
 			t.Fatalf("%s: %s", result, why)
 		}
 	}
 	close(stuck.exited)
-	if result, why := s.run("VI_0", []string{"/bin/true"}); result != scriptSucceeded {
+	if result, why := s.run("VI_0", []string{"/bin/true"}); result != ScriptSucceeded {
 		t.Errorf("after its end: %s: %s", result, why)
 	}
 }
@@ -81,14 +81,14 @@ func TestScriptThatCannotBeEnded(t *testing.T) {
 func TestScriptTroubleIsRemembered(t *testing.T) {
 	dir := scriptFolder(t)
 	c := startClient(t, dir)
-	soonIs(t, "the helper is missed", func() bool { return c.end.Report().word() == "gone" })
+	soonIs(t, "the helper is missed", func() bool { return c.end.Report().State() == "gone" })
 	c.Post("VI_0", []string{"/bin/true"})
 	if got := c.end.Report().Waiting; got != 1 {
 		t.Errorf("%d scripts wait", got)
 	}
 	startHelper(t, dir, 0, quickLimits())
 	c.wait(t, 1)
-	if got := c.end.Report(); got.word() != "there" || got.Waiting != 0 || len(got.Trouble) != 0 {
+	if got := c.end.Report(); got.State() != "there" || got.Waiting != 0 || len(got.Trouble) != 0 {
 		t.Errorf("all is well: %+v", got)
 	}
 	noExec := filepath.Join(dir, "no-exec")

@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"context"
@@ -28,7 +28,7 @@ type openProbe func(v disk.Volume, file string) (diskProbe, error)
 
 // probeDisk opens a probe of a real disk. Our own folder is made where it is missing; one that an operator named is not.
 func probeDisk(v disk.Volume, file string) (diskProbe, error) {
-	if file == probeFile {
+	if file == ProbeFile {
 		_ = os.Mkdir(filepath.Dir(file), 0o755) // what is wrong with it shows when the file is opened
 	}
 	p, err := disk.OpenProbe(v, file)
@@ -55,20 +55,20 @@ const (
 type prober struct {
 	now   func() time.Duration
 	open  openProbe
-	tasks []diskTask
+	tasks []DiskTask
 	names []string // of the lock files
 	stop  context.CancelFunc
 
 	mu      sync.Mutex
 	locks   []*os.File // held
-	running *diskSample
+	running *DiskSample
 	written bool // the running one is written down
-	done    []diskSample
+	done    []DiskSample
 	trouble map[string]string // by device number
 }
 
 // startProber begins to try.
-func startProber(dir string, now func() time.Duration, open openProbe, tasks []diskTask) *prober {
+func startProber(dir string, now func() time.Duration, open openProbe, tasks []DiskTask) *prober {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &prober{now: now, open: open, tasks: tasks, stop: cancel, trouble: map[string]string{}}
 	for _, leaf := range leavesOf(tasks) {
@@ -104,7 +104,7 @@ func (p *prober) run(ctx context.Context) {
 
 // attempt is one volume that is tried.
 type attempt struct {
-	task   diskTask
+	task   DiskTask
 	plan   *disk.Plan
 	probe  diskProbe
 	opened time.Duration
@@ -166,7 +166,7 @@ func (p *prober) ready(a *attempt) error {
 	return nil
 }
 
-func (p *prober) complain(t diskTask, err error) {
+func (p *prober) complain(t DiskTask, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.trouble, t.Volume.Device)
@@ -176,16 +176,16 @@ func (p *prober) complain(t diskTask, err error) {
 }
 
 // begin notes what is about to be done. The number of an attempt is its moment, so that it grows across processes.
-func (p *prober) begin(device string, op disk.Op) diskSample {
+func (p *prober) begin(device string, op disk.Op) DiskSample {
 	now := p.now()
-	s := diskSample{Device: device, Sample: disk.Sample{Op: op, Seq: uint64(now), Began: now}}
+	s := DiskSample{Device: device, Sample: disk.Sample{Op: op, Seq: uint64(now), Began: now}}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running, p.written = &s, false
 	return s
 }
 
-func (p *prober) end(s diskSample, errno unix.Errno) disk.Sample {
+func (p *prober) end(s DiskSample, errno unix.Errno) disk.Sample {
 	s.Sample.Ended, s.Sample.Errno = p.now(), errno
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -201,13 +201,13 @@ func (p *prober) end(s diskSample, errno unix.Errno) disk.Sample {
 }
 
 // report adds what was done since the last report, and what runs, which is written down if it runs for long.
-func (p *prober) report(w *diskWord) {
+func (p *prober) report(w *DiskWord) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w.Samples = append(w.Samples, p.done...)
 	p.done = nil
 	for device, text := range p.trouble {
-		w.Trouble = append(w.Trouble, diskTrouble{Device: device, Text: text})
+		w.Trouble = append(w.Trouble, DiskTrouble{Device: device, Text: text})
 	}
 	if p.running == nil {
 		return
@@ -319,7 +319,7 @@ func (p *prober) inherit(left []byte, noticed time.Duration) {
 	if p.running != nil {
 		return
 	}
-	s := diskSample{Device: p.tasks[0].Volume.Device, Sample: disk.Sample{Began: noticed}}
+	s := DiskSample{Device: p.tasks[0].Volume.Device, Sample: disk.Sample{Began: noticed}}
 	if json.Unmarshal(left, &s) != nil && p.now()-noticed < 2*proberRetry {
 		return // it may be about to let go
 	}

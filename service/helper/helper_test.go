@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"context"
@@ -15,15 +15,15 @@ import (
 )
 
 // greeter opens a helper's socket and greets whoever comes.
-func greeter(t *testing.T, dir string, h Helper) *helperListener {
+func greeter(t *testing.T, dir string, h Kind) *listener {
 	t.Helper()
-	l, err := listenHelper(dir, h)
+	l, err := listen(dir, h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	go func() {
 		_ = l.accept(func(string) {}, func(conn *net.UnixConn) {
-			_ = (&helperConn{UnixConn: conn}).say(launchWord{Ready: true})
+			_ = (&end{UnixConn: conn}).say(launchWord{Ready: true})
 		})
 	}()
 	t.Cleanup(func() { _ = l.UnixListener.Close() })
@@ -33,25 +33,25 @@ func greeter(t *testing.T, dir string, h Helper) *helperListener {
 func TestListenHelper(t *testing.T) {
 	dir := scriptFolder(t)
 	old := syscall.Umask(0)
-	l := greeter(t, dir, HelperDisk)
+	l := greeter(t, dir, Disk)
 	syscall.Umask(old)
 	path := filepath.Join(dir, "disk.sock")
 	info, err := os.Stat(path)
 	if err != nil || info.Mode() != os.ModeSocket|0o600 {
 		t.Errorf("the socket is %v, %v; want mode 0600", info.Mode(), err)
 	}
-	if _, err := listenHelper(dir, HelperDisk); !errors.Is(err, unix.EADDRINUSE) {
+	if _, err := listen(dir, Disk); !errors.Is(err, unix.EADDRINUSE) {
 		t.Errorf("a second helper: %v, want EADDRINUSE", err)
 	}
 	if err := l.UnixListener.Close(); err != nil { // as a process that is killed does
 		t.Fatal(err)
 	}
-	silent, err := listenHelper(dir, HelperDisk)
+	silent, err := listen(dir, Disk)
 	if err != nil {
 		t.Fatalf("after a helper that was killed: %v", err)
 	}
 	// A process that hangs in the kernel keeps its socket, even killed.
-	next, err := listenHelper(dir, HelperDisk)
+	next, err := listen(dir, Disk)
 	if err != nil {
 		t.Fatalf("beside a helper that does not greet: %v", err)
 	}
@@ -64,10 +64,10 @@ func TestListenHelper(t *testing.T) {
 	if left, err := filepath.Glob(path + "*"); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
-	if _, err := listenHelper(filepath.Join(dir, "nowhere"), HelperDisk); !errors.Is(err, os.ErrNotExist) {
+	if _, err := listen(filepath.Join(dir, "nowhere"), Disk); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a directory: %v", err)
 	}
-	if _, err := listenHelper("/tmp/"+strings.Repeat("x", 120), HelperDisk); err == nil || !strings.Contains(err.Error(), "at most 107 bytes") {
+	if _, err := listen("/tmp/"+strings.Repeat("x", 120), Disk); err == nil || !strings.Contains(err.Error(), "at most 107 bytes") {
 		t.Errorf("a name too long: %v", err)
 	}
 }
@@ -100,8 +100,8 @@ func notifications(t *testing.T) (next func() string) {
 func TestUnitHelper(t *testing.T) {
 	said := notifications(t)
 	dir := filepath.Join(scriptFolder(t), "run")
-	o := HelperOptions{RuntimeDir: dir, Unit: true, Linger: time.Second, Log: func(string) {}}
-	l, err := openHelper(t.Context(), HelperDisk, o, time.Second)
+	o := Options{RuntimeDir: dir, Unit: true, Linger: time.Second, Log: func(string) {}}
+	l, err := open(t.Context(), Disk, o, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,10 +112,10 @@ func TestUnitHelper(t *testing.T) {
 	if info, err := os.Stat(dir); err != nil || info.Mode() != os.ModeDir|0o755 {
 		t.Errorf("the runtime directory: %v, %v", info, err)
 	}
-	if got := o.first(); got != helperExpect {
+	if got := o.first(); got != firstPatience {
 		t.Errorf("the first service may take %v", got)
 	}
-	if got := (HelperOptions{Linger: time.Second}).first(); got != time.Second {
+	if got := (Options{Linger: time.Second}).first(); got != time.Second {
 		t.Errorf("where the service started the helper, it may take %v", got)
 	}
 }
@@ -125,16 +125,16 @@ func TestUnitHelper(t *testing.T) {
 func TestUnitHelperStandsBy(t *testing.T) {
 	said := notifications(t)
 	dir := scriptFolder(t)
-	other := greeter(t, dir, HelperDisk)
+	other := greeter(t, dir, Disk)
 	logged := make(chan string, 1)
-	o := HelperOptions{RuntimeDir: dir, Unit: true, Log: func(line string) { logged <- line }}
+	o := Options{RuntimeDir: dir, Unit: true, Log: func(line string) { logged <- line }}
 	type opened struct {
-		l   *helperListener
+		l   *listener
 		err error
 	}
 	done := make(chan opened, 1)
 	go func() {
-		l, err := openHelper(t.Context(), HelperDisk, o, time.Millisecond)
+		l, err := open(t.Context(), Disk, o, time.Millisecond)
 		done <- opened{l, err}
 	}()
 	if got := <-logged; !strings.Contains(got, "another disk helper answers") {
@@ -154,10 +154,10 @@ func TestUnitHelperStandsBy(t *testing.T) {
 		t.Fatal(got.err)
 	}
 	_ = got.l.Close()
-	greeter(t, dir, HelperDisk)
+	greeter(t, dir, Disk)
 	ctx, cancel := context.WithCancel(t.Context())
 	o.Log = func(string) { cancel() }
-	if _, err := openHelper(ctx, HelperDisk, o, time.Hour); !errors.Is(err, context.Canceled) {
+	if _, err := open(ctx, Disk, o, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("told to end while it waits: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"errors"
@@ -31,14 +31,14 @@ type scriptProcess struct {
 // run runs a script to its end, or ends it. What can neither be started nor
 // ended hangs in the kernel; until it no longer does, nothing else of its queue is
 // run, lest the queue leaves one process after the other behind.
-func (s *scriptServer) run(queue string, argv []string) (scriptResult, string) {
+func (s *scriptServer) run(queue string, argv []string) (ScriptResult, string) {
 	select {
 	case <-s.kill:
-		return scriptNotRun, errHelperEnds.Error()
+		return ScriptNotRun, errEnds.Error()
 	default:
 	}
 	if p := s.hangs(queue); p != nil {
-		return scriptNotRun, fmt.Sprintf("an earlier one, %s, still hangs in the kernel, likely on a disk", p.cmd.Path)
+		return ScriptNotRun, fmt.Sprintf("an earlier one, %s, still hangs in the kernel, likely on a disk", p.cmd.Path)
 	}
 	p, err := s.startScript(argv)
 	if errors.Is(err, unix.ENOEXEC) {
@@ -48,32 +48,32 @@ func (s *scriptServer) run(queue string, argv []string) (scriptResult, string) {
 	switch {
 	case errors.Is(err, errStartHangs):
 		s.hang(queue, p)
-		return scriptNotRun, fmt.Sprintf("it could not be started within %v: it cannot be read, likely because a disk hangs", s.start)
+		return ScriptNotRun, fmt.Sprintf("it could not be started within %v: it cannot be read, likely because a disk hangs", s.start)
 	case err != nil:
-		return scriptNotRun, whyNotRun(argv[0], err)
+		return ScriptNotRun, whyNotRun(argv[0], err)
 	}
 	why := fmt.Sprintf("it ran longer than %v", s.timeout)
 	select {
 	case <-p.exited:
 		if err := p.reap(); err != nil {
-			return scriptFailed, err.Error()
+			return ScriptFailed, err.Error()
 		}
-		return scriptSucceeded, ""
+		return ScriptSucceeded, ""
 	case <-time.After(s.timeout):
 	case <-s.kill:
-		why = errHelperEnds.Error()
+		why = errEnds.Error()
 	}
 	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
 		p.signal(sig)
 		if endsWithin(p.exited, s.grace) {
 			p.signal(unix.SIGKILL) // what it left in its group
 			_ = p.reap()           // how it ended is known
-			return scriptEnded, fmt.Sprintf("%s (%s)", why, unix.SignalName(sig))
+			return ScriptEnded, fmt.Sprintf("%s (%s)", why, unix.SignalName(sig))
 		}
 	}
 	close(p.release)
 	s.hang(queue, p)
-	return scriptEnded, why + ", but is still there: it hangs in the kernel, likely on a disk"
+	return ScriptEnded, why + ", but is still there: it hangs in the kernel, likely on a disk"
 }
 
 // hang remembers what hangs.

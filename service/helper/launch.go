@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// helperCommand is the command line of a launched helper, in a session of its own.
-func helperCommand(program, dir string, h Helper) *exec.Cmd {
-	cmd := exec.Command(program, "helper", string(h), "--runtime-dir", dir, "--linger", helperLinger.String(), "--launched")
+// commandOf is the command line of a launched helper, in a session of its own.
+func commandOf(program, dir string, h Kind) *exec.Cmd {
+	cmd := exec.Command(program, "helper", string(h), "--runtime-dir", dir, "--linger", lingerTime.String(), "--launched")
 	cmd.Args[0] = "standfast"
 	cmd.Dir = "/"
 	cmd.Env = scriptEnvironment(os.Environ())
@@ -22,24 +22,26 @@ func helperCommand(program, dir string, h Helper) *exec.Cmd {
 	return cmd
 }
 
-// launchHelpers sees to it that somebody keeps the helpers there: units do where they answer and no launcher is to be found,
+// Launch sees to it that somebody keeps the helpers there: units do where they answer and no launcher is to be found,
 // else a launcher does, which is started. The service calls it before READY and never afterwards, since it forks. It does not
 // wait for the helpers themselves: what hangs on a disk holds up no start.
-func launchHelpers(program, dir string) error {
+func Launch(runtimeDir string) error { return launch(selfProgram, runtimeDir) }
+
+func launch(program, dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("cannot start the helpers: %w", err)
 	}
 	sealDescriptors()
-	if answers(dir, HelperLauncher) || answers(dir, HelperScripts) && answers(dir, HelperDisk) {
+	if answers(dir, Launcher) || answers(dir, Scripts) && answers(dir, Disk) {
 		return nil
 	}
-	started, err := startChild(helperCommand(program, dir, HelperLauncher), new(forks))
+	started, err := startChild(commandOf(program, dir, Launcher), new(forks))
 	if err != nil {
 		return fmt.Errorf("cannot start the helpers: %w", err)
 	}
-	patience := time.Now().Add(helperStart)
-	for !answers(dir, HelperLauncher) {
+	patience := time.Now().Add(startPatience)
+	for !answers(dir, Launcher) {
 		switch {
 		case started.ended():
 			return fmt.Errorf("the launcher ended at once: %v; run %q by hand to see why", started.err, started.cmd)
@@ -51,12 +53,12 @@ func launchHelpers(program, dir string) error {
 	return nil
 }
 
-func answers(dir string, h Helper) bool { return helperAnswers(dir, h, helperGlance) == nil }
+func answers(dir string, h Kind) bool { return greets(dir, h, glance) == nil }
 
 // tether ties a launched helper to the launcher, which learns from it that the helper lives.
 type tether struct {
 	dir    string
-	helper Helper // "" for the service
+	helper Kind // "" for the service
 	// heard is given what the launcher says; there says whether it speaks at all.
 	heard func(launchWord)
 	there func(bool)
@@ -94,7 +96,7 @@ func (t *tether) run(ctx context.Context) {
 
 // converse is one connection, from its beginning to its end.
 func (t *tether) converse(ctx context.Context) (greeted bool) {
-	c, err := dialHelper(filepath.Join(t.dir, HelperLauncher.socket()))
+	c, err := dial(filepath.Join(t.dir, Launcher.socket()))
 	if err != nil {
 		return false
 	}
@@ -137,10 +139,10 @@ type relauncher struct {
 // start is called again and again while the launcher is missing.
 func (r *relauncher) start() {
 	r.children = slices.DeleteFunc(r.children, (*child).ended)
-	if !r.needed() || len(r.children) > 0 && time.Since(r.last) < 2*helperStart || len(r.children) >= mostLaunchers {
+	if !r.needed() || len(r.children) > 0 && time.Since(r.last) < 2*startPatience || len(r.children) >= mostLaunchers {
 		return
 	}
-	c, err := startChild(helperCommand(r.program, r.dir, HelperLauncher), r.forks)
+	c, err := startChild(commandOf(r.program, r.dir, Launcher), r.forks)
 	if err != nil {
 		r.log(fmt.Sprintf("cannot start a launcher in the place of the one that is gone: %v", err))
 		return
@@ -152,7 +154,7 @@ func (r *relauncher) start() {
 const mostLaunchers = 4
 
 // tie keeps a launched helper tied to its launcher until ctx ends.
-func tie(ctx context.Context, o HelperOptions, h Helper, relaunch func()) {
+func tie(ctx context.Context, o Options, h Kind, relaunch func()) {
 	if o.Launched {
 		(&tether{dir: o.RuntimeDir, helper: h, relaunch: relaunch}).run(ctx)
 	}

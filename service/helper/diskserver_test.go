@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"context"
@@ -14,11 +14,11 @@ import (
 // diskServerAt runs a disk helper in this process whose disks are twins.
 func diskServerAt(t *testing.T, dir string, d *twinDisk) {
 	t.Helper()
-	l, err := listenHelper(dir, HelperDisk)
+	l, err := listen(dir, Disk)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newDiskServer(HelperOptions{RuntimeDir: dir, Log: func(string) {}}, clock.Now, d.open)
+	s := newDiskServer(Options{RuntimeDir: dir, Log: func(string) {}}, clock.Now, d.open)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -33,18 +33,18 @@ func diskServerAt(t *testing.T, dir string, d *twinDisk) {
 }
 
 // diskClient is a service that orders once, and gives what it hears until the connection ends.
-func diskClient(t *testing.T, dir string, order any) (c *helperConn, heard chan diskWord) {
+func diskClient(t *testing.T, dir string, order any) (c *end, heard chan DiskWord) {
 	t.Helper()
-	c, err := dialHelper(dir + "/" + HelperDisk.socket())
+	c, err := dial(dir + "/" + Disk.socket())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	heard = make(chan diskWord, 1024)
+	heard = make(chan DiskWord, 1024)
 	go func() {
 		defer close(heard)
 		_ = c.listen(func(line []byte) error {
-			var w diskWord
+			var w DiskWord
 			err := json.Unmarshal(line, &w)
 			heard <- w
 			return err
@@ -57,7 +57,7 @@ func diskClient(t *testing.T, dir string, order any) (c *helperConn, heard chan 
 }
 
 // hears waits for a word that passes; false when the connection has ended.
-func hears(t *testing.T, heard <-chan diskWord, passes func(diskWord) bool) bool {
+func hears(t *testing.T, heard <-chan DiskWord, passes func(DiskWord) bool) bool {
 	t.Helper()
 	for late := time.After(scriptPatience); ; {
 		select {
@@ -74,8 +74,8 @@ func hears(t *testing.T, heard <-chan diskWord, passes func(diskWord) bool) bool
 func TestDiskServer(t *testing.T) {
 	dir, d := scriptFolder(t), &twinDisk{}
 	diskServerAt(t, dir, d)
-	tried := func(device string) func(diskWord) bool {
-		return func(w diskWord) bool { return len(w.Samples) > 0 && w.Samples[0].Device == device }
+	tried := func(device string) func(DiskWord) bool {
+		return func(w DiskWord) bool { return len(w.Samples) > 0 && w.Samples[0].Device == device }
 	}
 	sdb := disk.Volume{Device: "8:16", Leaves: []string{"sdb"}}
 	_, first := diskClient(t, dir, orderOf(sda("/")))
@@ -86,7 +86,7 @@ func TestDiskServer(t *testing.T) {
 	if !hears(t, heard, tried("8:16")) {
 		t.Error("the connection of the newer service ends")
 	}
-	if hears(t, first, func(diskWord) bool { return false }) {
+	if hears(t, first, func(DiskWord) bool { return false }) {
 		t.Error("the older service is still heard")
 	}
 	// The same order once more changes nothing, another is followed.
@@ -111,7 +111,7 @@ func TestDiskServer(t *testing.T) {
 		time.Sleep(1200 * time.Millisecond)
 		return d.attempts() == before
 	})
-	if _, third := diskClient(t, dir, "nonsense"); hears(t, third, func(w diskWord) bool { return !w.Ready }) {
+	if _, third := diskClient(t, dir, "nonsense"); hears(t, third, func(w DiskWord) bool { return !w.Ready }) {
 		t.Error("nonsense is listened to")
 	}
 }

@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"bufio"
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -45,33 +46,34 @@ type scriptJob struct {
 	line []byte // as it is sent
 }
 
-// scriptResult says how a job ended.
-type scriptResult string
+// ScriptResult says how a job ended.
+type ScriptResult string
 
+// How a job may end.
 const (
-	scriptSucceeded  scriptResult = "succeeded"
-	scriptFailed     scriptResult = "failed"         // ended with a status or by a signal
-	scriptEnded      scriptResult = "was ended"      // by the helper, with a signal
-	scriptNotRun     scriptResult = "could not run"  // never started
-	scriptSuperseded scriptResult = "was superseded" // left out by the helper, for later ones of its instance
-	scriptDropped    scriptResult = "was dropped"    // never reached the helper
-	scriptUnknown    scriptResult = "is unknown"     // the helper went away with it
+	ScriptSucceeded  ScriptResult = "succeeded"
+	ScriptFailed     ScriptResult = "failed"         // ended with a status or by a signal
+	ScriptEnded      ScriptResult = "was ended"      // by the helper, with a signal
+	ScriptNotRun     ScriptResult = "could not run"  // never started
+	ScriptSuperseded ScriptResult = "was superseded" // left out by the helper, for later ones of its instance
+	ScriptDropped    ScriptResult = "was dropped"    // never reached the helper
+	ScriptUnknown    ScriptResult = "is unknown"     // the helper went away with it
 )
 
-// scriptOutcome is what became of a job. The helper's greeting is one whose
+// ScriptOutcome is what became of a job. The helper's greeting is one whose
 // Ready is true.
-type scriptOutcome struct {
+type ScriptOutcome struct {
 	Ready    bool         `json:"ready,omitempty"`
 	ID       uint64       `json:"id,omitempty"`
 	Instance string       `json:"instance,omitempty"`
 	Argv     []string     `json:"argv,omitempty"`
-	Result   scriptResult `json:"result,omitempty"`
+	Result   ScriptResult `json:"result,omitempty"`
 	Detail   string       `json:"detail,omitempty"` // why, unless it succeeded
 	Seconds  float64      `json:"seconds,omitempty"`
 }
 
 // String is the line for the log.
-func (o scriptOutcome) String() string {
+func (o ScriptOutcome) String() string {
 	text := fmt.Sprintf("notify script %q of %s %s", strings.Join(o.Argv, " "), o.Instance, o.Result)
 	if o.Detail != "" {
 		text += ": " + o.Detail
@@ -82,11 +84,11 @@ func (o scriptOutcome) String() string {
 	return text
 }
 
-// scriptOutlet is the service's end. Every job that is posted while Run runs
+// ScriptOutlet is the service's end. Every job that is posted while Run runs
 // comes to exactly one outcome, except those the helper still has when Run ends.
-type scriptOutlet struct {
+type ScriptOutlet struct {
 	path string
-	tell func(scriptOutcome) // called by Post and by Run; must not block
+	tell func(ScriptOutcome) // called by Post and by Run; must not block
 	log  func(string)        // called by Run
 	wake chan struct{}
 	now  func() time.Duration
@@ -97,30 +99,32 @@ type scriptOutlet struct {
 	ring  []scriptJob          // posted and not sent, oldest first
 	sent  map[uint64]scriptJob // sent, without an outcome yet
 	drops uint64
-	there presence
+	there Presence
 	// trouble is what of each queue could not be run, until something of it can.
-	trouble map[string]scriptOutcome
+	trouble map[string]ScriptOutcome
 }
 
-// scriptReport is what is known of the script helper and its work.
-type scriptReport struct {
-	presence
-	Waiting int
-	Trouble []string
+// ScriptReport is what is known of the script helper and its work.
+type ScriptReport struct {
+	Presence
+	Waiting int      // scripts that the helper has not taken
+	Trouble []string // scripts that could not be run, and why, one for each queue at most
 }
 
-func newScripts(path string, now func() time.Duration, tell func(scriptOutcome), log func(string)) *scriptOutlet {
-	return &scriptOutlet{
-		path: path, now: now, tell: tell, log: log, wake: make(chan struct{}, 1),
-		sent: map[uint64]scriptJob{}, trouble: map[string]scriptOutcome{},
+// NewScriptOutlet makes the service's end of the conversation with the script helper in the runtime directory. It tells what becomes
+// of each script, and logs what becomes of the helper; neither may block.
+func NewScriptOutlet(runtimeDir string, now func() time.Duration, tell func(ScriptOutcome), log func(string)) *ScriptOutlet {
+	return &ScriptOutlet{
+		path: filepath.Join(runtimeDir, Scripts.socket()), now: now, tell: tell, log: log, wake: make(chan struct{}, 1),
+		sent: map[uint64]scriptJob{}, trouble: map[string]ScriptOutcome{},
 	}
 }
 
 // Report is a copy of what is known.
-func (s *scriptOutlet) Report() scriptReport {
+func (s *ScriptOutlet) Report() ScriptReport {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := scriptReport{presence: s.there, Waiting: len(s.ring)}
+	r := ScriptReport{Presence: s.there, Waiting: len(s.ring)}
 	for _, queue := range slices.Sorted(maps.Keys(s.trouble)) {
 		r.Trouble = append(r.Trouble, s.trouble[queue].String())
 	}
@@ -128,45 +132,45 @@ func (s *scriptOutlet) Report() scriptReport {
 }
 
 // attend notes whether the helper is there, and says whether that is news.
-func (s *scriptOutlet) attend(there bool) (before presence, news bool) {
+func (s *ScriptOutlet) attend(there bool) (before Presence, news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before = s.there
 	if before.Known && before.There == there {
 		return before, false
 	}
-	s.there = presence{Known: true, There: there, Since: s.now()}
+	s.there = Presence{Known: true, There: there, Since: s.now()}
 	return before, true
 }
 
 // learn remembers what of a queue could not be run.
-func (s *scriptOutlet) learn(queue string, o scriptOutcome) {
+func (s *ScriptOutlet) learn(queue string, o ScriptOutcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch o.Result {
-	case scriptNotRun, scriptEnded:
+	case ScriptNotRun, ScriptEnded:
 		s.trouble[queue] = o
-	case scriptSucceeded, scriptFailed:
+	case ScriptSucceeded, ScriptFailed:
 		delete(s.trouble, queue)
-	case scriptSuperseded, scriptDropped, scriptUnknown:
+	case ScriptSuperseded, ScriptDropped, ScriptUnknown:
 	}
 }
 
 // Post asks for a script and never waits for anybody. When too many wait, the
 // oldest is dropped, since the newest tells the state that holds.
-func (s *scriptOutlet) Post(instance string, argv []string) {
+func (s *ScriptOutlet) Post(instance string, argv []string) {
 	job := scriptJob{ID: s.posted.Add(1), Instance: instance, Argv: slices.Clone(argv)}
 	if err := job.encode(); err != nil {
-		s.tell(job.outcome(scriptNotRun, err.Error()))
+		s.tell(job.outcome(ScriptNotRun, err.Error()))
 		return
 	}
 	if lost, full := s.push(job); full {
-		s.tell(lost.outcome(scriptDropped, "the script helper does not take any"))
+		s.tell(lost.outcome(ScriptDropped, "the script helper does not take any"))
 	}
 	wakeUp(s.wake)
 }
 
-func (s *scriptOutlet) push(job scriptJob) (lost scriptJob, full bool) {
+func (s *ScriptOutlet) push(job scriptJob) (lost scriptJob, full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ring = append(s.ring, job)
@@ -199,7 +203,7 @@ func (j *scriptJob) encode() error {
 var errNoScript = errors.New("the request names no script")
 
 // Drops counts the jobs that never reached the helper.
-func (s *scriptOutlet) Drops() uint64 {
+func (s *ScriptOutlet) Drops() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.drops
@@ -207,7 +211,7 @@ func (s *scriptOutlet) Drops() uint64 {
 
 // Run keeps a connection to the helper and sends what is posted, until ctx ends
 // and then until the helper has answered, but not longer than a second.
-func (s *scriptOutlet) Run(ctx context.Context) {
+func (s *ScriptOutlet) Run(ctx context.Context) {
 	pause := scriptFirstPause
 	for {
 		greeted, err := s.converse(ctx)
@@ -230,7 +234,7 @@ func (s *scriptOutlet) Run(ctx context.Context) {
 }
 
 // converse is one connection, from its beginning to its end.
-func (s *scriptOutlet) converse(ctx context.Context) (greeted bool, err error) {
+func (s *ScriptOutlet) converse(ctx context.Context) (greeted bool, err error) {
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: s.path, Net: "unix"})
 	if err != nil {
 		return false, err
@@ -253,12 +257,12 @@ func (s *scriptOutlet) converse(ctx context.Context) (greeted bool, err error) {
 	return greeted, err
 }
 
-// errHelperGone is a connection that the helper closed.
-var errHelperGone = errors.New("it closed the connection")
+// errGone is a connection that the helper closed.
+var errGone = errors.New("it closed the connection")
 
 // send sends what is posted until the helper is gone; after the end of ctx only
 // until nothing is left to send or to hear.
-func (s *scriptOutlet) send(ctx context.Context, conn net.Conn, heard, gone <-chan struct{}) error {
+func (s *ScriptOutlet) send(ctx context.Context, conn net.Conn, heard, gone <-chan struct{}) error {
 	stop := ctx.Done()
 	for {
 		job, ok := s.take()
@@ -277,14 +281,14 @@ func (s *scriptOutlet) send(ctx context.Context, conn net.Conn, heard, gone <-ch
 		case <-stop:
 			stop = nil
 		case <-gone:
-			return errHelperGone
+			return errGone
 		}
 	}
 }
 
 // write sends one job. A job of which nothing went out waits for the next
 // connection; one that went out in part counts as sent, lest it run twice.
-func (s *scriptOutlet) write(conn net.Conn, job scriptJob) error {
+func (s *ScriptOutlet) write(conn net.Conn, job scriptJob) error {
 	n, err := conn.Write(job.line)
 	if err != nil && n == 0 {
 		s.mu.Lock()
@@ -296,14 +300,14 @@ func (s *scriptOutlet) write(conn net.Conn, job scriptJob) error {
 }
 
 // listen hands on the outcomes until the connection ends.
-func (s *scriptOutlet) listen(conn net.Conn, heard chan<- struct{}) (greeted bool) {
+func (s *ScriptOutlet) listen(conn net.Conn, heard chan<- struct{}) (greeted bool) {
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, 2*scriptLine) // an outcome repeats its job
-	silent := time.AfterFunc(helperSilence, func() { _ = conn.Close() })
+	silent := time.AfterFunc(silence, func() { _ = conn.Close() })
 	defer silent.Stop()
 	for lines.Scan() {
-		silent.Reset(helperSilence)
-		var o scriptOutcome
+		silent.Reset(silence)
+		var o ScriptOutcome
 		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
 			s.log(fmt.Sprintf("the script helper says what is not understood: %v", err))
 			return greeted
@@ -322,7 +326,7 @@ func (s *scriptOutlet) listen(conn net.Conn, heard chan<- struct{}) (greeted boo
 	return greeted
 }
 
-func (s *scriptOutlet) take() (scriptJob, bool) {
+func (s *ScriptOutlet) take() (scriptJob, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.ring) == 0 {
@@ -334,7 +338,7 @@ func (s *scriptOutlet) take() (scriptJob, bool) {
 	return job, true
 }
 
-func (s *scriptOutlet) settle(id uint64) (scriptJob, bool) {
+func (s *ScriptOutlet) settle(id uint64) (scriptJob, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	job, ok := s.sent[id]
@@ -342,37 +346,37 @@ func (s *scriptOutlet) settle(id uint64) (scriptJob, bool) {
 	return job, ok
 }
 
-func (s *scriptOutlet) waiting() bool {
+func (s *ScriptOutlet) waiting() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.sent) > 0
 }
 
 // forget gives up on what was sent over a connection that ended.
-func (s *scriptOutlet) forget() {
+func (s *ScriptOutlet) forget() {
 	s.mu.Lock()
 	lost := s.sent
 	s.sent = map[uint64]scriptJob{}
 	s.mu.Unlock()
 	for _, job := range lost {
-		s.tell(job.outcome(scriptUnknown, "the script helper went away before it said how it ended"))
+		s.tell(job.outcome(ScriptUnknown, "the script helper went away before it said how it ended"))
 	}
 }
 
 // abandon gives up on what was never sent.
-func (s *scriptOutlet) abandon() {
+func (s *ScriptOutlet) abandon() {
 	s.mu.Lock()
 	lost := s.ring
 	s.ring = nil
 	s.drops += uint64(len(lost))
 	s.mu.Unlock()
 	for _, job := range lost {
-		s.tell(job.outcome(scriptDropped, "the service stopped before the script helper took it"))
+		s.tell(job.outcome(ScriptDropped, "the service stopped before the script helper took it"))
 	}
 }
 
-func (j scriptJob) outcome(result scriptResult, detail string) scriptOutcome {
-	return scriptOutcome{ID: j.ID, Instance: j.Instance, Argv: j.Argv, Result: result, Detail: detail}
+func (j scriptJob) outcome(result ScriptResult, detail string) ScriptOutcome {
+	return ScriptOutcome{ID: j.ID, Instance: j.Instance, Argv: j.Argv, Result: result, Detail: detail}
 }
 
 // wakeUp leaves a note for whoever waits on c; one note is enough.

@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"context"
@@ -26,7 +26,7 @@ const selfProgram = "/proc/self/exe"
 
 func defaultLaunchLimits(program string) launchLimits {
 	return launchLimits{
-		program: program, start: helperStart, first: 100 * time.Millisecond, last: 30 * time.Second,
+		program: program, start: startPatience, first: 100 * time.Millisecond, last: 30 * time.Second,
 		lasting: time.Minute, unreaped: 4,
 	}
 }
@@ -44,12 +44,12 @@ type launcher struct {
 	line    atomic.Pointer[[]byte] // what is said every beat
 
 	mu      sync.Mutex
-	clients map[*helperConn]struct{} // the services
+	clients map[*end]struct{} // the services
 }
 
 // kept is a helper that is kept running.
 type kept struct {
-	helper  Helper
+	helper  Kind
 	changed chan struct{}
 
 	mu       sync.Mutex
@@ -61,7 +61,7 @@ type kept struct {
 // hello is the first word of whoever wants more from the launcher than its greeting, and is said again every beat: which
 // helper it is, or that it is a service.
 type hello struct {
-	Helper Helper `json:"helper,omitempty"`
+	Helper Kind `json:"helper,omitempty"`
 }
 
 // launchWord is what the launcher says.
@@ -69,17 +69,17 @@ type launchWord struct {
 	Ready bool   `json:"ready"`
 	Note  string `json:"note,omitempty"` // for the service's log
 	// Starts counts how often each helper was started by this launcher.
-	Starts map[Helper]uint64 `json:"starts,omitempty"`
+	Starts map[Kind]uint64 `json:"starts,omitempty"`
 }
 
 // serveLauncher is the launcher process.
-func serveLauncher(ctx context.Context, l *helperListener, o HelperOptions, limits launchLimits) error {
+func serveLauncher(ctx context.Context, l *listener, o Options, limits launchLimits) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &launcher{
-		launchLimits: limits, dir: o.RuntimeDir, log: o.Log, service: newAttendance(o.first(), o.Linger), clients: map[*helperConn]struct{}{},
+		launchLimits: limits, dir: o.RuntimeDir, log: o.Log, service: newAttendance(o.first(), o.Linger), clients: map[*end]struct{}{},
 	}
-	for _, h := range []Helper{HelperScripts, HelperDisk} {
+	for _, h := range []Kind{Scripts, Disk} {
 		s.kept = append(s.kept, &kept{helper: h, changed: make(chan struct{}, 1)})
 	}
 	s.refresh()
@@ -101,9 +101,9 @@ func serveLauncher(ctx context.Context, l *helperListener, o HelperOptions, limi
 
 // serve is one connection, of a helper or of a service.
 func (s *launcher) serve(ctx context.Context, conn *net.UnixConn) {
-	c := &helperConn{UnixConn: conn}
+	c := &end{UnixConn: conn}
 	defer c.Close()
-	if err := helperPeer(conn); err != nil {
+	if err := checkPeer(conn); err != nil {
 		s.log(err.Error())
 		return
 	}
@@ -131,7 +131,7 @@ func (s *launcher) serve(ctx context.Context, conn *net.UnixConn) {
 }
 
 // enter makes a connection that of a helper or of a service.
-func (s *launcher) enter(c *helperConn, h Helper) (leave func(), err error) {
+func (s *launcher) enter(c *end, h Kind) (leave func(), err error) {
 	if h == "" {
 		return s.enterService(c)
 	}
@@ -144,9 +144,9 @@ func (s *launcher) enter(c *helperConn, h Helper) (leave func(), err error) {
 	return nil, fmt.Errorf("nobody knows the helper %q", h)
 }
 
-func (s *launcher) enterService(c *helperConn) (leave func(), err error) {
+func (s *launcher) enterService(c *end) (leave func(), err error) {
 	if !s.service.enter() {
-		return nil, errHelperEnds
+		return nil, errEnds
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +181,7 @@ func (s *launcher) refresh() {
 }
 
 func (s *launcher) word() launchWord {
-	w := launchWord{Ready: true, Starts: map[Helper]uint64{}}
+	w := launchWord{Ready: true, Starts: map[Kind]uint64{}}
 	for _, k := range s.kept {
 		w.Starts[k.helper] = k.started()
 	}
@@ -251,7 +251,7 @@ func (s *launcher) bring(ctx context.Context, k *kept) {
 		return
 	}
 	patience := time.After(s.start)
-	if helperAnswers(s.dir, k.helper, helperAnswer) == nil {
+	if greets(s.dir, k.helper, answerPatience) == nil {
 		k.until(ctx, patience, k.isThere)
 		return
 	}
@@ -303,7 +303,7 @@ func (c *child) ended() bool {
 }
 
 func (s *launcher) fork(k *kept) (*child, error) {
-	p, err := startChild(helperCommand(s.program, s.dir, k.helper), &s.forks)
+	p, err := startChild(commandOf(s.program, s.dir, k.helper), &s.forks)
 	if err != nil {
 		return nil, err
 	}

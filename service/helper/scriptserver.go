@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"bufio"
@@ -75,7 +75,7 @@ type scriptTask struct {
 // service was connected and no script ran; the service that comes back within
 // that time finds its scripts in order. Either way scripts that run get ten seconds
 // to finish, so that those that tell of a stop do.
-func serveScripts(ctx context.Context, l *helperListener, o HelperOptions, limits scriptLimits) error {
+func serveScripts(ctx context.Context, l *listener, o Options, limits scriptLimits) error {
 	sealDescriptors()
 	defer heedSignals()()
 	s := &scriptServer{
@@ -95,7 +95,7 @@ func serveScripts(ctx context.Context, l *helperListener, o HelperOptions, limit
 	defer cancel()
 	go s.forks.keepHouse(working)
 	again := &relauncher{program: selfProgram, dir: o.RuntimeDir, forks: &s.forks, log: o.Log, needed: s.needed}
-	go tie(working, o, HelperScripts, again.start)
+	go tie(working, o, Scripts, again.start)
 	var err error
 	select {
 	case <-ctx.Done():
@@ -204,7 +204,7 @@ type scriptClient struct {
 // serve reads the jobs of one service until it hangs up.
 func (s *scriptServer) serve(conn *net.UnixConn) {
 	defer conn.Close()
-	if err := helperPeer(conn); err != nil {
+	if err := checkPeer(conn); err != nil {
 		s.log(err.Error())
 		return
 	}
@@ -221,7 +221,7 @@ func (s *scriptServer) serve(conn *net.UnixConn) {
 	for lines.Scan() {
 		job, err := readScriptJob(lines.Text())
 		if err != nil {
-			c.reply(job.outcome(scriptNotRun, err.Error()))
+			c.reply(job.outcome(ScriptNotRun, err.Error()))
 			continue
 		}
 		s.submit(scriptTask{job, c})
@@ -254,18 +254,18 @@ func readScriptJob(line string) (scriptJob, error) {
 func (s *scriptServer) submit(t scriptTask) {
 	left, ok := s.enqueue(t)
 	if !ok {
-		t.from.reply(t.outcome(scriptNotRun, errHelperEnds.Error()))
+		t.from.reply(t.outcome(ScriptNotRun, errEnds.Error()))
 	}
 	for _, t := range left {
-		t.from.reply(t.outcome(scriptSuperseded, "the one before it took too long"))
+		t.from.reply(t.outcome(ScriptSuperseded, "the one before it took too long"))
 	}
 	if len(left) > 0 {
 		s.log(fmt.Sprintf("%d notify scripts of %s were left out: the one before them took too long", len(left), t.Instance))
 	}
 }
 
-// errHelperEnds is why a job came too late.
-var errHelperEnds = errors.New("the script helper is ending")
+// errEnds is why a job came too late.
+var errEnds = errors.New("the script helper is ending")
 
 func (s *scriptServer) enqueue(t scriptTask) (left []scriptTask, ok bool) {
 	s.mu.Lock()
@@ -320,8 +320,8 @@ func (s *scriptServer) dequeue(instance string, q *scriptQueue) (scriptTask, boo
 
 // beat greets the service, and goes on to show that the helper lives.
 func (c *scriptClient) beat(ended <-chan struct{}) {
-	greeting := []byte(helperGreeting)
-	ticker := time.NewTicker(helperBeat)
+	greeting := []byte(readyLine)
+	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
 	for {
 		_ = c.send(greeting) // whoever does not hear it will be noticed by the reader
@@ -334,7 +334,7 @@ func (c *scriptClient) beat(ended <-chan struct{}) {
 }
 
 // reply tells the service; where it is gone, the log.
-func (c *scriptClient) reply(o scriptOutcome) {
+func (c *scriptClient) reply(o ScriptOutcome) {
 	line, err := json.Marshal(o)
 	if err == nil {
 		err = c.send(append(line, '\n'))

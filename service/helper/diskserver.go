@@ -1,4 +1,4 @@
-package service
+package helper
 
 import (
 	"bytes"
@@ -14,36 +14,6 @@ import (
 	"standfast/hw/disk"
 )
 
-// diskOrder is what the service says to the disk helper, every beat: what to try.
-type diskOrder struct {
-	Watch []diskTask `json:"watch"`
-}
-
-// diskTask is one volume, and the file on it that may be written; without one it is only read.
-type diskTask struct {
-	Volume disk.Volume `json:"volume"`
-	File   string      `json:"file,omitempty"`
-}
-
-// diskWord is what the disk helper says every second: what was tried since it last spoke, and what still runs.
-type diskWord struct {
-	Ready   bool          `json:"ready"`
-	Samples []diskSample  `json:"samples,omitempty"`
-	Trouble []diskTrouble `json:"trouble,omitempty"`
-}
-
-// diskSample is an attempt on the volume of that device number.
-type diskSample struct {
-	Device string      `json:"device"`
-	Sample disk.Sample `json:"sample"`
-}
-
-// diskTrouble is why a volume cannot be tried as it should be.
-type diskTrouble struct {
-	Device string `json:"device"`
-	Text   string `json:"text"`
-}
-
 // diskReport is how often the helper speaks.
 const diskReport = time.Second
 
@@ -57,15 +27,15 @@ type diskServer struct {
 	attendance *attendance
 
 	mu      sync.Mutex
-	client  *helperConn // the one service that is listened to
-	order   diskOrder
+	client  *end // the one service that is listened to
+	order   DiskOrder
 	probers map[string]*prober // by the names of their devices
 }
 
 // serveDisk is the disk helper process.
-func serveDisk(ctx context.Context, l *helperListener, o HelperOptions) error {
+func serveDisk(ctx context.Context, l *listener, o Options) error {
 	s := newDiskServer(o, clock.Now, probeDisk)
-	go tie(ctx, o, HelperDisk, nil)
+	go tie(ctx, o, Disk, nil)
 	failed := make(chan error, 1)
 	go func() { failed <- l.accept(s.log, func(conn *net.UnixConn) { s.serve(ctx, conn) }) }()
 	defer l.Close()
@@ -78,7 +48,7 @@ func serveDisk(ctx context.Context, l *helperListener, o HelperOptions) error {
 	return nil // whatever hangs stays behind, and keeps its lock
 }
 
-func newDiskServer(o HelperOptions, now func() time.Duration, probe openProbe) *diskServer {
+func newDiskServer(o Options, now func() time.Duration, probe openProbe) *diskServer {
 	return &diskServer{
 		dir: o.RuntimeDir, now: now, probe: probe, log: o.Log, attendance: newAttendance(o.first(), o.Linger), probers: map[string]*prober{},
 	}
@@ -86,9 +56,9 @@ func newDiskServer(o HelperOptions, now func() time.Duration, probe openProbe) *
 
 // serve is the connection of one service. A newer one takes the place of an older one.
 func (s *diskServer) serve(ctx context.Context, conn *net.UnixConn) {
-	c := &helperConn{UnixConn: conn}
+	c := &end{UnixConn: conn}
 	defer c.Close()
-	if err := helperPeer(conn); err != nil {
+	if err := checkPeer(conn); err != nil {
 		s.log(err.Error())
 		return
 	}
@@ -97,7 +67,7 @@ func (s *diskServer) serve(ctx context.Context, conn *net.UnixConn) {
 		return
 	}
 	defer s.attendance.leave()
-	if c.say(diskWord{Ready: true}) != nil {
+	if c.say(DiskWord{Ready: true}) != nil {
 		return
 	}
 	defer s.leave(c)
@@ -109,7 +79,7 @@ func (s *diskServer) serve(ctx context.Context, conn *net.UnixConn) {
 			return nil // what is said again every beat
 		}
 		last = bytes.Clone(line)
-		var order diskOrder
+		var order DiskOrder
 		if err := json.Unmarshal(line, &order); err != nil {
 			return err
 		}
@@ -119,7 +89,7 @@ func (s *diskServer) serve(ctx context.Context, conn *net.UnixConn) {
 }
 
 // take follows the order of a service.
-func (s *diskServer) take(ctx context.Context, c *helperConn, order diskOrder) {
+func (s *diskServer) take(ctx context.Context, c *end, order DiskOrder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.client != c {
@@ -136,18 +106,18 @@ func (s *diskServer) take(ctx context.Context, c *helperConn, order diskOrder) {
 }
 
 // leave stops everything when the service has gone: nobody wants to know.
-func (s *diskServer) leave(c *helperConn) {
+func (s *diskServer) leave(c *end) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.client != c {
 		return
 	}
-	s.client, s.order = nil, diskOrder{}
-	s.follow(diskOrder{})
+	s.client, s.order = nil, DiskOrder{}
+	s.follow(DiskOrder{})
 }
 
 // tell reports to the service until it is gone.
-func (s *diskServer) tell(ctx context.Context, c *helperConn) {
+func (s *diskServer) tell(ctx context.Context, c *end) {
 	defer c.Close()
 	for ctx.Err() == nil {
 		if c.say(s.report()) != nil {
@@ -157,10 +127,10 @@ func (s *diskServer) tell(ctx context.Context, c *helperConn) {
 	}
 }
 
-func (s *diskServer) report() diskWord {
+func (s *diskServer) report() DiskWord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := diskWord{Ready: true}
+	w := DiskWord{Ready: true}
 	for _, p := range s.probers {
 		p.report(&w)
 	}
@@ -168,12 +138,12 @@ func (s *diskServer) report() diskWord {
 }
 
 // follow has a prober for each set of volumes that share a device, and none besides.
-func (s *diskServer) follow(order diskOrder) {
-	wanted := map[string][]diskTask{}
+func (s *diskServer) follow(order DiskOrder) {
+	wanted := map[string][]DiskTask{}
 	for _, group := range disk.Groups(volumesOf(order)) {
-		tasks := make([]diskTask, len(group))
+		tasks := make([]DiskTask, len(group))
 		for i, v := range group {
-			at := slices.IndexFunc(order.Watch, func(t diskTask) bool { return t.Volume.Device == v.Device })
+			at := slices.IndexFunc(order.Watch, func(t DiskTask) bool { return t.Volume.Device == v.Device })
 			tasks[i] = order.Watch[at]
 		}
 		wanted[devicesOf(tasks)] = tasks
@@ -191,7 +161,7 @@ func (s *diskServer) follow(order diskOrder) {
 	}
 }
 
-func volumesOf(order diskOrder) []disk.Volume {
+func volumesOf(order DiskOrder) []disk.Volume {
 	volumes := make([]disk.Volume, len(order.Watch))
 	for i, t := range order.Watch {
 		volumes[i] = t.Volume
@@ -200,9 +170,9 @@ func volumesOf(order diskOrder) []disk.Volume {
 }
 
 // devicesOf names the devices under all tasks, each once: "sda+sdb".
-func devicesOf(tasks []diskTask) string { return strings.Join(leavesOf(tasks), "+") }
+func devicesOf(tasks []DiskTask) string { return strings.Join(leavesOf(tasks), "+") }
 
-func leavesOf(tasks []diskTask) []string {
+func leavesOf(tasks []DiskTask) []string {
 	var leaves []string
 	for _, t := range tasks {
 		leaves = append(leaves, t.Volume.Leaves...)
@@ -211,9 +181,9 @@ func leavesOf(tasks []diskTask) []string {
 	return slices.Compact(leaves)
 }
 
-func sameOrder(a, b diskOrder) bool { return slices.EqualFunc(a.Watch, b.Watch, sameTask) }
+func sameOrder(a, b DiskOrder) bool { return slices.EqualFunc(a.Watch, b.Watch, sameTask) }
 
-func sameTask(a, b diskTask) bool {
+func sameTask(a, b DiskTask) bool {
 	return a.File == b.File && a.Volume.Device == b.Volume.Device && a.Volume.ReadOnly == b.Volume.ReadOnly &&
 		slices.Equal(a.Volume.Leaves, b.Volume.Leaves)
 }
