@@ -218,11 +218,11 @@ func (p *Plan) serving(s Snapshot, c configfs.Config) {
 	case local == nil || all == 0:
 		p.now("role         unknown")
 	case held == 0:
-		p.now("role         BACKUP: none of its %s is on this router", count(all, "virtual address", "virtual addresses"))
+		p.now("role         BACKUP: it holds none of %s", count(all, "virtual address", "virtual addresses"))
 		p.Interruption = []string{"This router is BACKUP: nothing is interrupted. For a few seconds nobody stands by."}
 		return
 	default:
-		p.now("role         MASTER: %d of its %s on this router", held, count(all, "virtual address", "virtual addresses"))
+		p.now("role         MASTER: it holds %d of %s", held, count(all, "virtual address", "virtual addresses"))
 	}
 	if all == 0 {
 		return
