@@ -239,7 +239,11 @@ func delivered(t *testing.T) []string {
 			t.Fatal(err)
 		}
 		for _, file := range files {
-			all = append(all, folder+filepath.Base(file))
+			name := folder + filepath.Base(file)
+			if strings.HasPrefix(pattern, "man/") {
+				name += ".gz"
+			}
+			all = append(all, name)
 		}
 	}
 	for _, pattern := range []string{"etc/*/*", "usr/lib/*/*", "usr/lib/*/*/*", "usr/share/doc/standfast/*/*"} {
