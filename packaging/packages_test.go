@@ -19,7 +19,7 @@ import (
 const program = "#!/bin/sh\necho \"$*\"\n"
 
 // packages builds the packages of an architecture from this tree, or from a copy of it, and returns their folder.
-func packages(t *testing.T, tree, goarch, release string) string {
+func packages(t *testing.T, tree, goarch, release string, environment ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath("rpmbuild"); err != nil {
 		t.Skip("there is no rpmbuild on this host; on Debian: apt-get install rpm")
@@ -29,7 +29,7 @@ func packages(t *testing.T, tree, goarch, release string) string {
 	if err := os.WriteFile(file, []byte(program), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	command(t, []string{"SOURCE_DATE_EPOCH=1789000000", "RELEASE=" + release, "STANDFAST_GPG_KEY="},
+	command(t, append([]string{"SOURCE_DATE_EPOCH=1789000000", "RELEASE=" + release, "STANDFAST_GPG_KEY="}, environment...),
 		filepath.Join(tree, "packaging/build"), goarch, file, file, dist)
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
@@ -96,6 +96,34 @@ func TestRPMHasTheScriptletsOfTheTree(t *testing.T) {
 		if diff := cmp.Diff("/bin/sh "+strings.TrimSpace(read(t, "scriptlets/"+name)), strings.TrimSpace(got)); diff != "" {
 			t.Error(name, diff)
 		}
+	}
+}
+
+func TestRPMIsSigned(t *testing.T) {
+	if _, err := exec.LookPath("gpg"); err != nil {
+		t.Skip("there is no gpg on this host; on Debian: apt-get install gpg")
+	}
+	const key = "standfast@localhost"
+	home, err := os.MkdirTemp("", "gpg") // its sockets want a short path
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run()
+		_ = os.RemoveAll(home)
+	})
+	t.Setenv("GNUPGHOME", home)
+	command(t, nil, "gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", key, "rsa2048", "sign", "never")
+	file := only(t, packages(t, "..", "amd64", "1", "STANDFAST_GPG_KEY="+key), ".rpm")
+	public := filepath.Join(home, "public")
+	command(t, nil, "gpg", "--quiet", "--armor", "--output", public, "--export", key)
+	database := "--define=_dbpath " + t.TempDir()
+	command(t, nil, "rpm", database, "--import", public)
+	if said := command(t, nil, "rpm", database, "--checksig", file); !strings.Contains(said, "signatures OK") {
+		t.Error(said)
+	}
+	if said := command(t, nil, "rpm", database, "--checksig", only(t, packages(t, "..", "amd64", "1"), ".rpm")); strings.Contains(said, "signatures OK") {
+		t.Error("without a key:", said)
 	}
 }
 

@@ -31,8 +31,8 @@ func newRouter(t *testing.T, tools map[string]string) router {
 	}
 	r := router{t, t.TempDir()}
 	for _, folder := range []string{
-		"bin", "dev", "tmp", "run", "var/tmp", "etc/sysconfig", "etc/default", "usr/bin", "usr/sbin", "usr/lib/systemd/system", "usr/lib/systemd/system-preset",
-		"usr/lib/tmpfiles.d", "usr/share/doc", "usr/share/licenses", "usr/share/man/man5", "usr/share/man/man8", "var/lib/dpkg/updates",
+		"bin", "dev", "tmp", "run", "var/tmp", "etc/default", "usr/bin", "usr/sbin", "usr/lib/systemd/system", "usr/lib/systemd/system-preset",
+		"usr/lib/tmpfiles.d", "usr/share/doc", "usr/share/man/man5", "usr/share/man/man8", "var/lib/dpkg/updates",
 		"var/lib/dpkg/info", "var/lib/rpm", "var/log",
 	} {
 		r.write(folder+"/other", "", 0o644) // a folder of several packages, which dpkg removes when it is empty
@@ -82,10 +82,7 @@ func (r router) write(name, text string, mode fs.FileMode) {
 // copyProgram brings a program of this host and the libraries that it needs.
 func (r router) copyProgram(name string) {
 	r.t.Helper()
-	libraries, err := exec.Command("ldd", name).Output()
-	if err != nil && len(libraries) > 0 {
-		r.t.Fatal(err)
-	}
+	libraries, _ := exec.Command("ldd", name).Output() // fails for a static program, which needs none
 	for _, file := range append(regexp.MustCompile(`/\S+`).FindAllString(string(libraries), -1), name) {
 		text, err := os.ReadFile(file)
 		r.must(err)
