@@ -53,20 +53,15 @@ func (r iptablesRules) drop(k packet) (tableChain, bool) {
 	for _, table := range []string{"raw", "mangle", "filter"} {
 		for _, hook := range k.hooks() {
 			key := tableChain{table, strings.ToUpper(hook)}
-			policy, there := r.policies[key]
+			word, there := r.policies[key]
 			if !there {
 				continue
 			}
-			f := r.chain(key, k, map[tableChain]fate{})
-			if f&returns != 0 {
-				f &^= returns
-				if policy == "DROP" {
-					f |= drops
-				} else {
-					f |= accepts
-				}
+			policy := accepts
+			if word == "DROP" {
+				policy = drops
 			}
-			if f == drops {
+			if r.chain(key, k, map[tableChain]fate{}).then(policy) == drops {
 				return key, true
 			}
 		}
@@ -74,31 +69,22 @@ func (r iptablesRules) drop(k packet) (tableChain, bool) {
 	return tableChain{}, false
 }
 
-// chain follows a packet through a chain; its end is a return. Each chain is
-// gone through once, as in nftRules.chain.
+// chain is what becomes of a packet in a chain; known has what became of it in others.
 func (r iptablesRules) chain(key tableChain, k packet, known map[tableChain]fate) fate {
-	if f, ok := known[key]; ok {
-		return f
+	return follow(known, key, r.rules[key], func(words []string) fate { return r.rule(key.table, words, k, known) })
+}
+
+// rule says what a rule does to a packet.
+func (r iptablesRules) rule(table string, words []string, k packet, known map[tableChain]fate) fate {
+	matches, target, whole := k.iptablesMatch(words)
+	if matches == no {
+		return continues
 	}
-	known[key] = accepts | drops
-	f, end := fate(0), returns
-	for _, words := range r.rules[key] {
-		matches, target, whole := k.iptablesMatch(words)
-		if matches == no {
-			continue
-		}
-		one := r.target(key.table, target, whole, k, known)
-		if matches == unsure {
-			one |= continues
-		}
-		f |= one &^ continues
-		if one&continues == 0 {
-			end = 0
-			break
-		}
+	f := r.target(table, target, whole, k, known)
+	if matches == unsure {
+		f |= continues
 	}
-	known[key] = f | end
-	return f | end
+	return f
 }
 
 // target says what a target does to a packet; whole is a goto, from which the
@@ -117,8 +103,8 @@ func (r iptablesRules) target(table, target string, whole bool, k packet, known 
 		return accepts | drops
 	}
 	f := r.chain(tableChain{table, target}, k, known)
-	if !whole && f&returns != 0 {
-		f = f&^returns | continues
+	if !whole {
+		f = f.then(continues)
 	}
 	return f
 }

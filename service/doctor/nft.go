@@ -89,41 +89,20 @@ func (r nftRules) drop(k packet) (nftChain, bool) {
 		if c.Type != "filter" || c.Family != own && c.Family != "inet" || !slices.Contains(k.hooks(), c.Hook) || r.translated(c.Family, c.Table) {
 			continue
 		}
-		f := r.chain(nftChainKey{c.Family, c.Table, c.Name}, k, map[nftChainKey]fate{})
-		if f&returns != 0 {
-			f &^= returns
-			if c.Policy == "drop" {
-				f |= drops
-			} else {
-				f |= accepts
-			}
+		policy := accepts
+		if c.Policy == "drop" {
+			policy = drops
 		}
-		if f == drops {
+		if r.chain(nftChainKey{c.Family, c.Table, c.Name}, k, map[nftChainKey]fate{}).then(policy) == drops {
 			return c, true
 		}
 	}
 	return nftChain{}, false
 }
 
-// chain follows a packet through a chain; its end is a return. Each chain is
-// gone through once: known has what came of it, and while it is gone through
-// that nothing is known, so that a circle, which the kernel refuses, ends too.
+// chain is what becomes of a packet in a chain; known has what became of it in others.
 func (r nftRules) chain(key nftChainKey, k packet, known map[nftChainKey]fate) fate {
-	if f, ok := known[key]; ok {
-		return f
-	}
-	known[key] = accepts | drops
-	f, end := fate(0), returns
-	for _, rule := range r.rules[key] {
-		one := r.rule(key, rule, k, known)
-		f |= one &^ continues
-		if one&continues == 0 {
-			end = 0
-			break
-		}
-	}
-	known[key] = f | end
-	return f | end
+	return follow(known, key, r.rules[key], func(rule nftRule) fate { return r.rule(key, rule, k, known) })
 }
 
 // rule says what a rule does to a packet.
@@ -174,8 +153,8 @@ func (r nftRules) verdict(key nftChainKey, word string, body json.RawMessage, k 
 			return accepts | drops, true
 		}
 		f := r.chain(nftChainKey{key.family, key.table, to.Target}, k, known)
-		if word == "jump" && f&returns != 0 {
-			f = f&^returns | continues
+		if word == "jump" {
+			f = f.then(continues)
 		}
 		return f, true
 	}

@@ -21,6 +21,35 @@ const (
 	continues                  // on to the next rule
 )
 
+// then is the fate of a packet that meets next where it would return.
+func (f fate) then(next fate) fate {
+	if f&returns != 0 {
+		f = f&^returns | next
+	}
+	return f
+}
+
+// follow has a packet go through the rules of a chain; its end is a return. Each
+// chain is gone through once: known has what came of it, and while it is gone through
+// that nothing is known, so that a circle, which the kernel refuses, ends too.
+func follow[Chain comparable, Rule any](known map[Chain]fate, chain Chain, rules []Rule, apply func(Rule) fate) fate {
+	if f, ok := known[chain]; ok {
+		return f
+	}
+	known[chain] = accepts | drops
+	f, end := fate(0), returns
+	for _, rule := range rules {
+		one := apply(rule)
+		f |= one &^ continues
+		if one&continues == 0 {
+			end = 0
+			break
+		}
+	}
+	known[chain] = f | end
+	return f | end
+}
+
 // truth says whether a packet matches; unsure is the zero value.
 type truth uint8
 

@@ -287,7 +287,7 @@ func (d *host) lookSupervision(p *patient) []Finding {
 // lookWatchdog wants a device that resets a host which hangs, and one owner of
 // it: own is the device that the service is told to feed.
 func (d *host) lookWatchdog(own string) []Finding {
-	config := d.readIni(append([]string{"etc/systemd/system.conf"}, d.dropIns("systemd/system.conf.d", ".conf")...)...)["Manager"]
+	config := d.systemdConfig("system.conf")["Manager"]
 	device := cmp.Or(config["WatchdogDevice"], "/dev/watchdog")
 	there := func(name string) bool { return d.exists(strings.TrimPrefix(name, "/")) }
 	fed := d.text("proc/1/comm") == "systemd" && !unset(config["RuntimeWatchdogSec"]) && there(device)

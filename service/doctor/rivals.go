@@ -96,6 +96,11 @@ func (d *host) running(comm string) []int {
 	return pids
 }
 
+// systemdConfig reads a file of /etc/systemd and the fragments laid over it.
+func (d *host) systemdConfig(name string) ini {
+	return d.readIni(append([]string{path.Join("etc/systemd", name)}, d.dropIns(path.Join("systemd", name+".d"), ".conf")...)...)
+}
+
 // enabled says that systemd starts a unit at boot.
 func (d *host) enabled(unit string) bool {
 	for _, name := range d.list("etc/systemd/system") {
@@ -331,7 +336,7 @@ func (d *host) lookNetworkd(p *patient) []Finding {
 
 // lookForeignRoutes wants networkd to leave routes and rules of others.
 func (d *host) lookForeignRoutes(managed []patientPort) []Finding {
-	config := d.readIni(append([]string{"etc/systemd/networkd.conf"}, d.dropIns("systemd/networkd.conf.d", ".conf")...)...)["Network"]
+	config := d.systemdConfig("networkd.conf")["Network"]
 	var lines []string
 	for _, key := range []string{"ManageForeignRoutes", "ManageForeignRoutingPolicyRules"} {
 		if !isNo(config[key]) {
