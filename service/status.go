@@ -271,6 +271,24 @@ func problems(d StatusDocument) []string {
 	return all
 }
 
+// QueryStatus asks the service in the runtime directory how it is. Errors are
+// those of Query, and one for a service that answers in another form.
+func QueryStatus(ctx context.Context, runtimeDir string) (StatusDocument, error) {
+	text, err := Query(ctx, runtimeDir, Request{Verb: "status"})
+	if err != nil {
+		return StatusDocument{}, err
+	}
+	return understand[StatusDocument](text)
+}
+
+// understand reads a document of a service that may be of another version.
+func understand[D StatusDocument | WhyDocument](text []byte) (d D, err error) {
+	if err := json.Unmarshal(text, &d); err != nil {
+		return d, fmt.Errorf("the service answers in another form than this version understands: %w", err)
+	}
+	return d, nil
+}
+
 // PrintStatus asks the service in the runtime directory how it is, and prints the
 // answer for a person or as JSON. It returns whether all is well; errors are
 // those of Query.
@@ -279,9 +297,9 @@ func PrintStatus(ctx context.Context, w io.Writer, runtimeDir string, asJSON boo
 	if err != nil {
 		return false, err
 	}
-	var d StatusDocument
-	if err := json.Unmarshal(text, &d); err != nil {
-		return false, fmt.Errorf("the service answers in another form than this version understands: %w", err)
+	d, err := understand[StatusDocument](text)
+	if err != nil {
+		return false, err
 	}
 	if asJSON {
 		return d.Healthy, PrintJSON(w, text)

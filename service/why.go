@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -81,9 +80,9 @@ func PrintWhy(ctx context.Context, w io.Writer, runtimeDir, instance string, asJ
 	if asJSON {
 		return PrintJSON(w, text)
 	}
-	var d WhyDocument
-	if err := json.Unmarshal(text, &d); err != nil {
-		return fmt.Errorf("the service answers in another form than this version understands: %w", err)
+	d, err := understand[WhyDocument](text)
+	if err != nil {
+		return err
 	}
 	return d.print(w, time.Local)
 }

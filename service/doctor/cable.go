@@ -27,7 +27,7 @@ type cableTester struct {
 func TestCable(ctx context.Context, w io.Writer, runtimeDir, name string) error {
 	t := cableTester{
 		states: port.Snapshot, test: ethtool.TestCable,
-		ask: func(ctx context.Context) (service.StatusDocument, error) { return queryStatus(ctx, runtimeDir) },
+		ask: func(ctx context.Context) (service.StatusDocument, error) { return service.QueryStatus(ctx, runtimeDir) },
 	}
 	return t.run(ctx, w, name)
 }

@@ -47,7 +47,9 @@ func thisHost(o Options) *host {
 	return &host{
 		options: o, patience: patience, files: os.DirFS("/"),
 		states: port.Snapshot, identify: port.Identify,
-		ask:  func(ctx context.Context) (service.StatusDocument, error) { return queryStatus(ctx, o.RuntimeDir) },
+		ask: func(ctx context.Context) (service.StatusDocument, error) {
+			return service.QueryStatus(ctx, o.RuntimeDir)
+		},
 		tool: runTool, drivers: asksDrivers, now: time.Now,
 	}
 }

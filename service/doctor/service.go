@@ -1,8 +1,6 @@
 package doctor
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,20 +15,6 @@ import (
 	"standfast/vrrp"
 	"standfast/vrrp/verdict"
 )
-
-// queryStatus asks the service in the runtime directory how it is; errors are
-// those of service.Query.
-func queryStatus(ctx context.Context, runtimeDir string) (service.StatusDocument, error) {
-	text, err := service.Query(ctx, runtimeDir, service.Request{Verb: "status"})
-	if err != nil {
-		return service.StatusDocument{}, err
-	}
-	var d service.StatusDocument
-	if err := json.Unmarshal(text, &d); err != nil {
-		return service.StatusDocument{}, fmt.Errorf("the service answers in another form than this version understands: %w", err)
-	}
-	return d, nil
-}
 
 // lookService hands on what the service itself complains about.
 func (d *host) lookService(p *patient) []Finding {

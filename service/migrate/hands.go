@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -94,13 +93,9 @@ func syncDir(name string) error {
 
 // Answers asks over the control socket.
 func (h host) Answers(ctx context.Context) ([]string, error) {
-	text, err := service.Query(ctx, h.runtimeDir, service.Request{Verb: "status"})
+	d, err := service.QueryStatus(ctx, h.runtimeDir)
 	if err != nil {
 		return nil, err
-	}
-	var d service.StatusDocument
-	if err := json.Unmarshal(text, &d); err != nil {
-		return nil, fmt.Errorf("the service answers in another form than this version understands: %w", err)
 	}
 	var lines []string
 	for _, i := range d.Instances {
