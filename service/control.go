@@ -17,11 +17,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"standfast/service/helper"
 )
 
 // The control socket answers questions about a running service: a client sends
 // one Request as JSON, gets one document as JSON on a line, and is done. It is
-// a goroutine's business, never the loop's, which is only asked for a snapshot.
+// a goroutine's business, never the loop's, which is only asked for a snapshot,
+// or to read its configuration again.
 
 const (
 	// controlSocket is the socket in the runtime directory.
@@ -48,8 +51,26 @@ var ErrNotRunning = errors.New("standfast is not running")
 // Request is a question to a running service. A field that the service does not
 // know is refused, so that no client takes half an answer for a whole one.
 type Request struct {
-	Verb     string `json:"verb"`               // status or why
+	Verb     string `json:"verb"`               // status, why or reload
 	Instance string `json:"instance,omitempty"` // why: this one only
+}
+
+// The verbs.
+const (
+	verbStatus = "status"
+	verbWhy    = "why"
+	verbReload = "reload"
+)
+
+// changes says that a request is not only a question: it is for root and the user of the service, whoever else may ask.
+func (r Request) changes() bool { return r.Verb == verbReload }
+
+// patience is how long the answer may take besides.
+func (r Request) patience() time.Duration {
+	if r.Verb == verbReload {
+		return reloadPatience
+	}
+	return 0
 }
 
 // refusal is the answer to a request that has no other.
@@ -125,7 +146,7 @@ func (s *service) controlled(ctx context.Context) {
 	if s.control == nil {
 		return
 	}
-	newController(answerer(s.look), controlPatience).serve(ctx, s.control)
+	newController(answerer(s.look, s.reload), controlPatience).serve(ctx, s.control)
 }
 
 func newController(answer func(context.Context, Request) (any, error), patience time.Duration) *controller {
@@ -214,9 +235,9 @@ func (c *controller) client(ctx context.Context, conn net.Conn) {
 		reply(conn, c.patience, refusal{"not a request: " + err.Error()})
 		return
 	}
-	asking, cancel := context.WithTimeout(ctx, c.patience)
+	asking, cancel := context.WithTimeout(ctx, c.patience+r.patience())
 	defer cancel()
-	document, err := c.answer(asking, r)
+	document, err := c.ask(asking, conn, r)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		reply(conn, c.patience, refusal{"the service is alive but its loop does not answer"})
@@ -225,6 +246,21 @@ func (c *controller) client(ctx context.Context, conn net.Conn) {
 	default:
 		reply(conn, c.patience, document)
 	}
+}
+
+// ask has a request answered if whoever sent it may.
+func (c *controller) ask(ctx context.Context, conn net.Conn, r Request) (any, error) {
+	if !r.changes() {
+		return c.answer(ctx, r)
+	}
+	local, ok := conn.(*net.UnixConn)
+	if !ok {
+		return nil, fmt.Errorf("%s is not for who cannot be known: %w", r.Verb, errors.ErrUnsupported)
+	}
+	if err := helper.CheckPeer(local); err != nil {
+		return nil, err
+	}
+	return c.answer(ctx, r)
 }
 
 // reply sends a document and hangs up. A client that went away before it had
@@ -239,17 +275,21 @@ func reply(conn net.Conn, patience time.Duration, document any) {
 	_ = conn.Close()
 }
 
-// answerer answers requests from what the loop tells of itself.
-func answerer(look func(context.Context) (Snapshot, error)) func(context.Context, Request) (any, error) {
+// answerer answers requests from what the loop tells of itself, or has done.
+func answerer(look func(context.Context) (Snapshot, error), reload func(context.Context) (ReloadDocument, error)) func(context.Context, Request) (any, error) {
 	return func(ctx context.Context, r Request) (any, error) {
-		if r.Verb != "status" && r.Verb != "why" {
-			return nil, fmt.Errorf("%q is no verb of this version: status, why", r.Verb)
+		switch r.Verb {
+		case verbReload:
+			return reload(ctx)
+		case verbStatus, verbWhy:
+		default:
+			return nil, fmt.Errorf("%q is no verb of this version: %s, %s, %s", r.Verb, verbStatus, verbWhy, verbReload)
 		}
 		s, err := look(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if r.Verb == "why" {
+		if r.Verb == verbWhy {
 			return whyDocument(s, r.Instance)
 		}
 		return statusDocument(s), nil
@@ -260,7 +300,7 @@ func answerer(look func(context.Context) (Snapshot, error)) func(context.Context
 // nobody is there to answer the error is ErrNotRunning; a socket that may not be
 // used is fs.ErrPermission.
 func Query(ctx context.Context, runtimeDir string, r Request) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryPatience)
+	ctx, cancel := context.WithTimeout(ctx, queryPatience+r.patience())
 	defer cancel()
 	name := filepath.Join(runtimeDir, controlSocket)
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", name)

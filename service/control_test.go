@@ -31,6 +31,11 @@ func runtimeDir(t *testing.T) string {
 
 type answerFunc = func(context.Context, Request) (any, error)
 
+// noReload is for a service that is not asked to.
+func noReload(context.Context) (ReloadDocument, error) {
+	return ReloadDocument{}, errors.ErrUnsupported
+}
+
 // control serves the control socket of a new runtime directory until the test
 // ends or stop is called, which waits for the end.
 func control(t *testing.T, patience time.Duration, answer answerFunc) (dir string, stop func()) {
@@ -96,11 +101,11 @@ func TestQuery(t *testing.T) {
 }
 
 func TestControlRefuses(t *testing.T) {
-	dir, _ := control(t, controlPatience, answerer(func(context.Context) (Snapshot, error) { return Snapshot{}, nil }))
+	dir, _ := control(t, controlPatience, answerer(func(context.Context) (Snapshot, error) { return Snapshot{}, nil }, noReload))
 	for _, test := range []struct{ name, request, want string }{
 		{"garbage", "hello\n", "not a request: invalid character"},
 		{"unknown field", `{"verb":"status","force":true}`, `not a request: json: unknown field "force"`},
-		{"unknown verb", `{"verb":"reboot"}`, `"reboot" is no verb of this version: status, why`},
+		{"unknown verb", `{"verb":"reboot"}`, `"reboot" is no verb of this version: status, why, reload`},
 		{"no verb", `{}`, `"" is no verb`},
 		{"too long", `{"verb":"` + strings.Repeat("x", controlRequest) + `"}`, "not a request: unexpected EOF"},
 		{"unknown instance", `{"verb":"why","instance":"x"}`, "there is no instance x"},
@@ -167,7 +172,7 @@ func TestControlIsFull(t *testing.T) {
 
 // TestControlOfStuckLoop: the service says so when its loop does not answer.
 func TestControlOfStuckLoop(t *testing.T) {
-	dir, _ := control(t, 100*time.Millisecond, answerer((&service{queries: make(chan chan<- Snapshot)}).look))
+	dir, _ := control(t, 100*time.Millisecond, answerer((&service{queries: make(chan chan<- Snapshot)}).look, noReload))
 	_, err := Query(t.Context(), dir, Request{Verb: "status"})
 	if err == nil || !strings.Contains(err.Error(), "its loop does not answer") {
 		t.Errorf("got %v", err)

@@ -44,7 +44,7 @@ func FuzzControl(f *testing.F) {
 		f.Add([]byte(s), uint8(255))
 		f.Add([]byte(s), uint8(0))
 	}
-	nothing := answerer(func(context.Context) (Snapshot, error) { return Snapshot{}, nil })
+	nothing := answerer(func(context.Context) (Snapshot, error) { return Snapshot{}, nil }, noReload)
 	f.Fuzz(func(t *testing.T, request []byte, piece uint8) {
 		conn := say(request, piece)
 		newController(nothing, controlPatience).client(t.Context(), conn)

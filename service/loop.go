@@ -98,6 +98,7 @@ type service struct {
 	verified  chan verified
 	loaded    chan loaded
 	queries   chan chan<- Snapshot
+	reloads   chan chan<- error
 	signals   <-chan os.Signal
 	control   net.Listener // nil: nobody is answered
 
@@ -128,7 +129,8 @@ type service struct {
 	stopBy     time.Duration
 	loading    bool
 	loadAgain  bool
-	told       vrrp.Instant // the last deadline that was announced
+	awaiting   []chan<- error // those who wait for a reload; each takes one word without a wait
+	told       vrrp.Instant   // the last deadline that was announced
 	lastSurvey time.Duration
 	lastRemind time.Duration
 	set        time.Duration // the moment for which the alarm is set; 0: it rang
@@ -193,6 +195,8 @@ func (s *service) loop(ctx context.Context) error {
 			s.takeLoaded(l)
 		case reply := <-s.queries:
 			reply <- s.snapshot()
+		case reply := <-s.reloads:
+			s.takeReload(reply)
 		case signal := <-s.signals:
 			s.takeSignal(signal)
 		}
@@ -426,6 +430,7 @@ func (s *service) stop() {
 	s.stopping = true
 	s.stopBy = s.edges.now() + stopPatience
 	s.out.supervisor.Stopping()
+	s.tellReload(errStopping)
 	s.step(node.Stop{})
 }
 

@@ -1,9 +1,14 @@
 package service
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"standfast/configfs"
 	"standfast/vrrp/node"
@@ -17,10 +22,81 @@ type loaded struct {
 	err        error
 }
 
+// Reloading may take so long: the file may lie on a disk that is slow. One that takes longer goes on, unheard.
+const reloadPatience = 20 * time.Second
+
+var (
+	// errStopping is why a service does not read its configuration again.
+	errStopping = errors.New("it is stopping")
+	// errReading is that the file could not be read in time; it still is being read.
+	errReading = errors.New("the configuration is still being read, its disk may hang; until it was read the running one stays in force")
+)
+
+// ReloadDocument answers the verb "reload" when the new configuration is in force.
+type ReloadDocument struct {
+	Reloaded string `json:"reloaded"` // the configuration file
+}
+
+// Reload has the service in the runtime directory read its configuration again, and says so when the new one is in force.
+// Where it has errors, each is in the error with its file and line, and the running configuration stays as it is. Other
+// errors are those of Query.
+func Reload(ctx context.Context, w io.Writer, runtimeDir string) error {
+	text, err := Query(ctx, runtimeDir, Request{Verb: verbReload})
+	if err != nil {
+		return err
+	}
+	var d ReloadDocument
+	if err := json.Unmarshal(text, &d); err != nil {
+		return fmt.Errorf("the service answers in another form than this version understands: %w", err)
+	}
+	_, err = fmt.Fprintln(w, "reloaded", d.Reloaded)
+	return err
+}
+
+// reload asks the loop, and waits for what comes of it.
+func (s *service) reload(ctx context.Context) (ReloadDocument, error) {
+	reply := make(chan error, 1)
+	select {
+	case s.reloads <- reply:
+	case <-ctx.Done():
+		return ReloadDocument{}, unheard(ctx, ctx.Err())
+	}
+	select {
+	case err := <-reply:
+		return ReloadDocument{s.options.File}, err
+	case <-ctx.Done():
+		return ReloadDocument{}, unheard(ctx, errReading)
+	}
+}
+
+// unheard is why nobody answered: the service ended, or it was late.
+func unheard(ctx context.Context, late error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return errStopping
+	}
+	return late
+}
+
+// takeReload is somebody who waits for the outcome.
+func (s *service) takeReload(reply chan<- error) {
+	s.awaiting = append(s.awaiting, reply)
+	s.startReload()
+}
+
+// tellReload tells all who wait. None of them was late for the read: what was read while somebody else asked for it is
+// not used, but read once more.
+func (s *service) tellReload(outcome error) {
+	for _, reply := range s.awaiting {
+		reply <- outcome
+	}
+	s.awaiting = nil
+}
+
 // startReload has the file read by a worker; the loop reads no files. A signal
-// that comes meanwhile has it read once more.
+// or a caller that comes meanwhile has it read once more.
 func (s *service) startReload() {
 	if s.stopping {
+		s.tellReload(errStopping)
 		return
 	}
 	if s.loading {
@@ -57,6 +133,7 @@ func (s *service) takeLoaded(l loaded) {
 	s.complain(l.complaints)
 	if l.err != nil {
 		s.log.Error("not reloaded: " + s.options.File + " has errors, the running configuration stays in force")
+		s.tellReload(fmt.Errorf("%w\nthe running configuration stays in force", l.err))
 		return
 	}
 	before, asked := s.plan, s.serial
@@ -74,6 +151,7 @@ func (s *service) takeLoaded(l loaded) {
 	s.examine()
 	s.body.wishes.put(s.plan.process)
 	s.log.Info("Reloaded " + s.options.File)
+	s.tellReload(nil)
 }
 
 // withTables gives the plan the tables of the instances that it ends, so that

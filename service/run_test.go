@@ -98,6 +98,12 @@ func TestRun(t *testing.T) {
 	host.signals <- unix.SIGHUP
 	told("RELOADING=1")
 	told("READY=1")
+	var reloaded strings.Builder
+	if err := Reload(t.Context(), &reloaded, dir); err != nil || reloaded.String() != "reloaded /etc/standfast.conf\n" {
+		t.Errorf("reload: %q, %v", reloaded.String(), err)
+	}
+	told("RELOADING=1")
+	told("READY=1")
 	host.signals <- unix.SIGTERM
 	told("STOPPING=1")
 	if err := <-ended; err != nil {

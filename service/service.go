@@ -153,7 +153,7 @@ func newService(o Options, e edges, out outlets, p plan) *service {
 		frames: make(chan stamped, frameQueue), heard: make(chan stamped, heardQueue),
 		answers: make(chan answer), ports: make(chan portNews), carrier: make(chan carrierNews),
 		surveys: make(chan survey), testified: make(chan testimony), opened: make(chan socketNews), gone: make(chan address.Gone),
-		loaded: make(chan loaded, 1), queries: make(chan chan<- Snapshot), signals: e.signals,
+		loaded: make(chan loaded, 1), queries: make(chan chan<- Snapshot), reloads: make(chan chan<- error), signals: e.signals,
 		mutations: newMailbox(), leases: newMailbox(), jobs: make(chan []announcement, 64),
 		read: newLatest[struct{}](), wanted: newLatest[map[socketKey]site](),
 		hurry: newLatest[struct{}](), polled: newLatest[polling](), surveyed: newLatest[map[node.Port]int](),

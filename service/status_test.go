@@ -88,7 +88,7 @@ func told() Snapshot {
 // served answers from a snapshot, and returns the runtime directory to ask in.
 func served(t *testing.T, s Snapshot) string {
 	t.Helper()
-	dir, _ := control(t, controlPatience, answerer(func(context.Context) (Snapshot, error) { return s, nil }))
+	dir, _ := control(t, controlPatience, answerer(func(context.Context) (Snapshot, error) { return s, nil }, noReload))
 	return dir
 }
 

@@ -58,7 +58,7 @@ func newDiskServer(o Options, now func() time.Duration, probe openProbe) *diskSe
 func (s *diskServer) serve(ctx context.Context, conn *net.UnixConn) {
 	c := &end{UnixConn: conn}
 	defer c.Close()
-	if err := checkPeer(conn); err != nil {
+	if err := CheckPeer(conn); err != nil {
 		s.log(err.Error())
 		return
 	}

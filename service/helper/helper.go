@@ -334,8 +334,8 @@ func (l *listener) accept(log func(string), serve func(*net.UnixConn)) error {
 	}
 }
 
-// checkPeer refuses everybody but root and the user the helper runs as, should the socket's mode have been changed.
-func checkPeer(conn *net.UnixConn) error {
+// CheckPeer refuses everybody at the other end but root and the user that this process runs as, whatever the mode of the socket.
+func CheckPeer(conn *net.UnixConn) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err

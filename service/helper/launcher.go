@@ -103,7 +103,7 @@ func serveLauncher(ctx context.Context, l *listener, o Options, limits launchLim
 func (s *launcher) serve(ctx context.Context, conn *net.UnixConn) {
 	c := &end{UnixConn: conn}
 	defer c.Close()
-	if err := checkPeer(conn); err != nil {
+	if err := CheckPeer(conn); err != nil {
 		s.log(err.Error())
 		return
 	}

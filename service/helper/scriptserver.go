@@ -204,7 +204,7 @@ type scriptClient struct {
 // serve reads the jobs of one service until it hangs up.
 func (s *scriptServer) serve(conn *net.UnixConn) {
 	defer conn.Close()
-	if err := checkPeer(conn); err != nil {
+	if err := CheckPeer(conn); err != nil {
 		s.log(err.Error())
 		return
 	}

@@ -77,7 +77,7 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), doctorCommand(), migrateCommand(), versionCommand(), helperCommand())
+	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), reloadCommand(), doctorCommand(), migrateCommand(), versionCommand(), helperCommand())
 	return root
 }
 
@@ -86,7 +86,7 @@ func runCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run the service",
-		Long: "Run the service in the foreground until SIGTERM; SIGHUP reloads the configuration.\n" +
+		Long: "Run the service in the foreground until SIGTERM; SIGHUP reloads the configuration, as \"standfast reload\" does.\n" +
 			"Exit status: 0 after an orderly stop, 2 when the configuration has errors, 1 for anything else.",
 		Args: usage(cobra.NoArgs),
 	}
@@ -170,6 +170,21 @@ func whyCommand() *cobra.Command {
 		}
 		return service.PrintWhy(c.Context(), c.OutOrStdout(), dir, instance, *asJSON)
 	}
+	return c
+}
+
+func reloadCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "reload",
+		Short: "Have the running service read its configuration again",
+		Long: "Have the running service read its configuration again, and wait until the new one is in force.\n" +
+			"A configuration with errors changes nothing.\n" +
+			"Exit status: 0 reloaded, 1 not reloaded, 3 not running.",
+		Args: usage(cobra.NoArgs),
+	}
+	var dir string
+	runtimeDirFlag(c, &dir)
+	c.RunE = func(c *cobra.Command, _ []string) error { return service.Reload(c.Context(), c.OutOrStdout(), dir) }
 	return c
 }
 

@@ -68,6 +68,7 @@ func TestCommands(t *testing.T) {
 		{"migrate whom", []string{"migrate", "me"}, 2, nil, []string{"standfast migrate --help"}},
 		{"doctor of what", []string{"doctor", "me"}, 2, nil, []string{"standfast doctor --help"}},
 		{"status of nobody", []string{"status", "--runtime-dir", nowhere}, 3, nil, []string{"standfast is not running in " + nowhere}},
+		{"reload of nobody", []string{"reload", "--runtime-dir", nowhere}, 3, nil, []string{"standfast is not running in " + nowhere}},
 		{"why of nobody", []string{"why", "VI_0", "--json", "--runtime-dir", nowhere}, 3, nil, []string{"standfast is not running"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
