@@ -105,3 +105,37 @@ func TestManual(t *testing.T) {
 		t.Errorf("%s, synopsis (-program +manual):\n%s", manual, diff)
 	}
 }
+
+// TestFindings wants every finding explained in the manual page and on the page for who is on call, and no rule named
+// there that does not exist.
+func TestFindings(t *testing.T) {
+	const onCall, table = "../../docs/on-call.md", "../../vrrp/verdict/testdata/rules.txt"
+	text := func(name string) string {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	rules := text(table)
+	rule := regexp.MustCompile(`\b(backup|master|fault|storage)-\d[a-z-]*`)
+	for _, name := range []string{manual, onCall} {
+		for _, r := range rule.FindAllString(text(name), -1) {
+			if !strings.Contains(rules, "\n"+r+"\n") {
+				t.Errorf("%s names the rule %s, which %s does not have", name, r, table)
+			}
+		}
+	}
+	findings := regexp.MustCompile(`(?m)^  finding ([a-z-]+),`).FindAllStringSubmatch(rules, -1)
+	if len(findings) == 0 {
+		t.Fatalf("%s has no findings", table)
+	}
+	for _, f := range findings {
+		if !strings.Contains(text(manual), "\n.It Sy "+f[1]+"\n") {
+			t.Errorf("%s does not explain the finding %s", manual, f[1])
+		}
+		if !strings.Contains(text(onCall), "\n### "+f[1]+"\n") {
+			t.Errorf("%s does not explain the finding %s", onCall, f[1])
+		}
+	}
+}
