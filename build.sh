@@ -81,9 +81,9 @@ want_file_systems() {
 	[ ${#missing[@]} = 0 ] || lacking "${missing[@]}" || say "without ${missing[*]}: their file systems are left out"
 }
 
-# product GOARCH OUTPUT
+# product GOARCH OUTPUT, for the oldest processors of that name.
 product() {
-	CGO_ENABLED=0 GOOS=linux GOARCH=$1 go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$2" ./service/standfast
+	CGO_ENABLED=0 GOOS=linux GOARCH=$1 GOAMD64=v1 GOARM64=v8.0 go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$2" ./service/standfast
 }
 
 build() {

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -168,12 +169,20 @@ func TestRPMComesAndGoes(t *testing.T) {
 	r.write("var/lib/standfast/probe", strings.Repeat("x", 1<<10), 0o600)
 	verified("of a service that has run")
 
-	if said := r.manage("rpm", "-U", "--nodeps", second); !strings.Contains(said, "the running service goes on as it is") {
-		t.Error("the upgrade said:", said)
-	}
-	verified("after the upgrade")
-	if diff := cmp.Diff(want, r.links()); diff != "" {
-		t.Error(diff)
+	r.calls()
+	for _, change := range [][]string{{"-U", second}, {"-U", "--replacepkgs", second}, {"-U", "--oldpackage", first}} {
+		if said := r.manage("rpm", append([]string{"--nodeps"}, change...)...); !strings.Contains(said, "the running service goes on as it is") {
+			t.Errorf("%v said: %s", change, said)
+		}
+		for _, call := range r.calls() {
+			if !regexp.MustCompile("daemon-reload|is-active|^groupadd|^systemd-tmpfiles").MatchString(call) {
+				t.Errorf("%v asked: %s", change, call)
+			}
+		}
+		verified(strings.Join(change, " "))
+		if diff := cmp.Diff(want, r.links()); diff != "" {
+			t.Error(change, diff)
+		}
 	}
 
 	if said := r.manage("rpm", "-e", "standfast"); said != "" {
