@@ -27,6 +27,7 @@ type StatusDocument struct {
 	Node      NodeDocument       `json:"node"`
 	Instances []InstanceDocument `json:"instances"`
 	Ports     []PortDocument     `json:"ports"`
+	Restart   *RestartDocument   `json:"restart,omitempty"` // added by who asks
 }
 
 // NodeDocument is about the router as a whole.
@@ -290,9 +291,10 @@ func understand[D StatusDocument | WhyDocument](text []byte) (d D, err error) {
 }
 
 // PrintStatus asks the service in the runtime directory how it is, and prints the
-// answer for a person or as JSON. It returns whether all is well; errors are
-// those of Query.
-func PrintStatus(ctx context.Context, w io.Writer, runtimeDir string, asJSON bool) (healthy bool, err error) {
+// answer for a person or as JSON, and with it whether the service is to be
+// restarted as the given version, that of this program. It returns whether all
+// is well; errors are those of Query.
+func PrintStatus(ctx context.Context, w io.Writer, runtimeDir, version string, asJSON bool) (healthy bool, err error) {
 	text, err := Query(ctx, runtimeDir, Request{Verb: "status"})
 	if err != nil {
 		return false, err
@@ -301,9 +303,11 @@ func PrintStatus(ctx context.Context, w io.Writer, runtimeDir string, asJSON boo
 	if err != nil {
 		return false, err
 	}
+	restart := PendingRestart(d.Node, version)
 	if asJSON {
-		return d.Healthy, PrintJSON(w, text)
+		return d.Healthy, PrintJSON(w, withRestart(text, restart))
 	}
+	d.Restart = &restart
 	return d.Healthy, d.print(w, time.Local)
 }
 
@@ -322,6 +326,9 @@ func (d StatusDocument) print(w io.Writer, zone *time.Location) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "standfast %s, running since %s (%s), %s\n", cmp.Or(d.Node.Version, "of unknown version"),
 		clockTime(d.Node.Started, zone), age(d.Node.Time, d.Node.Started), d.Node.Config)
+	if d.Restart != nil && d.Restart.Pending {
+		fmt.Fprintf(&b, "%v\n", d.Restart)
+	}
 	for _, p := range d.Problems {
 		fmt.Fprintf(&b, "! %s\n", p)
 	}

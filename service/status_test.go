@@ -141,9 +141,14 @@ lost since the start: adverts not sent 3, log lines dropped 12
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	b.Reset()
-	healthy, err := PrintStatus(t.Context(), &b, served(t, told()), false)
+	healthy, err := PrintStatus(t.Context(), &b, served(t, told()), "0", false)
 	if err != nil || healthy || len(b.String()) != len(want) {
 		t.Errorf("asked: healthy %v, %v, %s", healthy, err, b.String())
+	}
+	b.Reset()
+	pending := "\na restart is pending: version 0 runs, 1 is installed; restart at a quiet moment, the BACKUP first\n! "
+	if _, err := PrintStatus(t.Context(), &b, served(t, told()), "1", false); err != nil || !strings.Contains(b.String(), pending) {
+		t.Errorf("asked by another version: %v, %s", err, b.String())
 	}
 }
 
@@ -203,16 +208,20 @@ Storage has failed since 2026-11-22 18:59:00 (1 min 0 s): / and /var on sda: a r
 // TestStatusFields: what others read stays where it is.
 func TestStatusFields(t *testing.T) {
 	var b bytes.Buffer
-	if _, err := PrintStatus(t.Context(), &b, served(t, told()), true); err != nil {
+	if _, err := PrintStatus(t.Context(), &b, served(t, told()), "1", true); err != nil {
 		t.Fatal(err)
 	}
 	var d struct {
 		Node      map[string]any
 		Instances []map[string]any
 		Ports     []map[string]any
+		Restart   RestartDocument
 	}
 	if err := json.Unmarshal(b.Bytes(), &d); err != nil {
 		t.Fatal(err)
+	}
+	if want := (RestartDocument{Pending: true, Running: "0", Installed: "1"}); d.Restart != want {
+		t.Errorf("restart %+v, want %+v", d.Restart, want)
 	}
 	has := func(what string, m map[string]any, fields ...string) {
 		for _, f := range fields {

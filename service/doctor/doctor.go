@@ -33,6 +33,8 @@ type Options struct {
 	File string
 	// RuntimeDir is where a running service is asked.
 	RuntimeDir string
+	// Version is that of this program.
+	Version string
 	// JSON has the document printed instead of the page.
 	JSON bool
 }

@@ -400,6 +400,9 @@ func moreSeeds() []seed {
 			h.status.Instances[0].Faults = []service.FaultDocument{{Text: "p3p1: no carrier"}}
 		}, "hazard state", "standfast why VI_0"},
 		{"contested", func(h *sickbed) { h.status.Instances[0].Verdict.Finding = "contested" }, "hazard state", "standfast why VI_0"},
+		{"a restart is pending", func(h *sickbed) {
+			h.status.Restart = &service.RestartDocument{Pending: true, Running: "1", Installed: "2"}
+		}, "note restart", "systemctl restart standfast"},
 		{"adverts unsent", func(h *sickbed) { h.status.Node.Lost["adverts_not_sent"] = 7 }, "hazard unsent", "journalctl"},
 		{"adverts filtered", func(h *sickbed) { h.told("p4p1").Filtered = true }, "hazard filtered", "iptables -I INPUT -i p4p1 -p 112 -j ACCEPT"},
 		{"adverts filtered by their path", func(h *sickbed) {

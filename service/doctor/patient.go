@@ -48,7 +48,12 @@ func thisHost(o Options) *host {
 		options: o, patience: patience, files: os.DirFS("/"),
 		states: port.Snapshot, identify: port.Identify,
 		ask: func(ctx context.Context) (service.StatusDocument, error) {
-			return service.QueryStatus(ctx, o.RuntimeDir)
+			d, err := service.QueryStatus(ctx, o.RuntimeDir)
+			if err == nil {
+				restart := service.PendingRestart(d.Node, o.Version)
+				d.Restart = &restart
+			}
+			return d, err
 		},
 		tool: runTool, drivers: asksDrivers, now: time.Now,
 	}

@@ -30,10 +30,23 @@ func (d *host) lookService(p *patient) []Finding {
 		findings = append(findings, lookDropped(i)...)
 	}
 	findings = append(findings, p.lookLost()...)
+	findings = append(findings, p.lookRestart()...)
 	if len(findings) == 0 {
 		return sound("state", "standfast", "every instance serves or stands by")
 	}
 	return findings
+}
+
+// lookRestart says that the service is still the program that was installed before.
+func (p *patient) lookRestart() []Finding {
+	if p.status.Restart == nil || !p.status.Restart.Pending {
+		return nil
+	}
+	return []Finding{{
+		Severity: SeverityNote, Check: "restart", Subject: "standfast", Text: p.status.Restart.String(),
+		Why:    "what was mended in between is not in force, and the next start, whenever that is, runs another program than today",
+		Remedy: "systemctl restart standfast    # at a quiet moment, on the BACKUP first",
+	}}
 }
 
 // brief is an instance in three words.

@@ -53,7 +53,7 @@ func doctorCommand() *cobra.Command {
 			"  standfast doctor --drivers             # which drivers can testify what",
 		Args: usage(cobra.NoArgs),
 	}
-	var o doctor.Options
+	o := doctor.Options{Version: version}
 	runtimeDirFlag(c, &o.RuntimeDir)
 	c.Flags().StringVarP(&o.File, "file", "f", "", "the configuration `FILE` (default: that of the running service, or "+doctor.DefaultFile+")")
 	c.Flags().BoolVar(&o.JSON, "json", false, "print the whole document as JSON")
@@ -116,7 +116,7 @@ func testCable(c *cobra.Command, o doctor.Options, port string) error {
 // doctorHelper looks at the host for the doctor, who may outlive it.
 func doctorHelper() *cobra.Command {
 	c := &cobra.Command{Use: "doctor", Short: "Examine the host for standfast doctor", Args: usage(cobra.NoArgs)}
-	var o doctor.Options
+	o := doctor.Options{Version: version}
 	runtimeDirFlag(c, &o.RuntimeDir)
 	c.Flags().StringVar(&o.File, "file", "", "the configuration `FILE`")
 	c.RunE = func(c *cobra.Command, _ []string) error { return doctor.Examine(c.Context(), c.OutOrStdout(), o) }

@@ -143,7 +143,7 @@ func statusCommand() *cobra.Command {
 	runtimeDirFlag(c, &dir)
 	asJSON := c.Flags().Bool("json", false, "print the whole document as JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		healthy, err := service.PrintStatus(c.Context(), c.OutOrStdout(), dir, *asJSON)
+		healthy, err := service.PrintStatus(c.Context(), c.OutOrStdout(), dir, version, *asJSON)
 		if err == nil && !healthy {
 			return exit(exitFailed)
 		}
