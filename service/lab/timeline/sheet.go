@@ -95,7 +95,7 @@ func (s *sheet) draw(b *strings.Builder) {
 		for _, p := range r.Spans {
 			s.drawSpan(b, r.top, p)
 		}
-		drawNotes(b, r.notes, r.top, r.top+barHeight+4)
+		drawNotes(b, r.notes, r.top+barHeight-5, r.top+barHeight+4)
 	}
 	drawNotes(b, s.common, s.top, s.top)
 	s.drawLegend(b)
@@ -147,7 +147,7 @@ func (s *sheet) drawSpan(b *strings.Builder, top float64, p Span) {
 }
 
 // drawNotes draws annotations, and for each of their moments a line down to it. The line of the first goes along all of its
-// text, so that it is seen what belongs together.
+// text, so that it is seen what belongs together; lines of other lanes pass behind it.
 func drawNotes(b *strings.Builder, notes []note, from, top float64) {
 	for _, n := range notes {
 		line(b, n.left(), from, n.left(), top+n.bottom(), "#16202b", "")
@@ -155,10 +155,9 @@ func drawNotes(b *strings.Builder, notes []note, from, top float64) {
 			line(b, x, from, x, top+n.top+3, "#16202b", "")
 		}
 		for i, l := range n.lines {
-			y := top + n.top + lineHeight*float64(i) + 12
 			head := n.heads[i]
-			fmt.Fprintf(b, `<text x="%s" y="%s" fill="#16202b"><tspan font-weight="bold">%s</tspan>%s</text>`+"\n",
-				number(n.text()), number(y), escape(head), escape(strings.TrimPrefix(l, head)))
+			fmt.Fprintf(b, `<text x="%s" y="%s" fill="#16202b" stroke="#ffffff" stroke-width="3" paint-order="stroke"><tspan font-weight="bold">%s</tspan>%s</text>`+"\n",
+				number(n.text()), number(top+n.top+lineHeight*float64(i)+12), escape(head), escape(strings.TrimPrefix(l, head)))
 		}
 	}
 }
