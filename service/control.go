@@ -99,12 +99,19 @@ func openControl(dir string, files fs.FS) (net.Listener, error) {
 }
 
 // restrict gives the socket to root and the group of operators, or to its owner
-// alone where there is no such group or it may not be given to it.
+// alone where there is no such group or it may not be given to it. In a folder
+// that is the group's it is from the beginning, which needs no right.
 func restrict(name string, files fs.FS) error {
-	if gid, ok := groupID(files, controlGroup); ok && os.Chown(name, -1, gid) == nil {
+	gid, ok := groupID(files, controlGroup)
+	if ok && (belongs(name, gid) || os.Chown(name, -1, gid) == nil) {
 		return os.Chmod(name, 0o660)
 	}
 	return os.Chmod(name, 0o600)
+}
+
+func belongs(name string, gid int) bool {
+	var st unix.Stat_t
+	return unix.Lstat(name, &st) == nil && int(st.Gid) == gid
 }
 
 // groupID looks a group up in the group file. A name service would need cgo and

@@ -344,3 +344,37 @@ func TestSecondInstance(t *testing.T) {
 	}
 	again()
 }
+
+// In a folder of the operators' group the socket is theirs without the right to give anything away.
+func TestControlGroupOfTheFolder(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give the folder to a group")
+	}
+	const gid = 4711
+	files := fstest.MapFS{"etc/group": {Data: []byte("standfast:x:4711:\n")}}
+	dir := runtimeDir(t)
+	if err := errors.Join(os.Chown(dir, -1, gid), os.Chmod(dir, 0o755|os.ModeSetgid)); err != nil {
+		t.Fatal(err)
+	}
+	made := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		if err := drop([]uint{unix.CAP_CHOWN, unix.CAP_FSETID}); err != nil {
+			made <- err
+			return
+		}
+		l, err := openControl(dir, files)
+		if err == nil {
+			err = l.Close()
+		}
+		made <- err
+	}()
+	if err := <-made; err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, controlSocket)
+	info, err := os.Stat(name)
+	if err != nil || info.Mode().Perm() != 0o660 || !belongs(name, gid) {
+		t.Errorf("the socket: %v, %v; is it the group's? %v", info, err, belongs(name, gid))
+	}
+}
