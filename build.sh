@@ -12,11 +12,12 @@ usage() {
 	cat <<-'END'
 	usage: ./build.sh [verb]
 	  build            bin/standfast: static, stripped, reproducible (the default)
-	  test             format, vet, layout and every test; race detector included
+	  test             format, vet, layout and every test; race detector included; a few stories on virtual machines
 	  demo [flag...]   two routers in throw-away namespaces tell the four stories of the crossover cable
 	  bench [flag...]  how long a takeover takes, over many runs; bench body: lateness on a busy machine, memory, idle time
 	  soak [flag...]   what a router must survive, for minutes: -for 10m, -jobs 3, or the stories named behind the flags; -h lists all
 	  mutate [NAME...] would the tests notice? small changes of vrrp, vrrp/verdict and vrrp/node, and the deliberate defects
+	  vm [flag...]     the package on two virtual machines that lose power, cables, cards and disks: -short, -stories a,e1; -h lists all
 	  sim [flag...]    simulated worlds on all cores: -for 10m, -seeds N, -seed S, -story FILE; -h lists all
 	  fuzz [flag...]   every fuzz target, or those named behind the flags, one after the other: -for 10m, -keep; -h lists all
 	  rpm              packages for x86_64 and aarch64 in dist/, RPM and .deb; RELEASE=N, and STANDFAST_GPG_KEY=ID to sign
@@ -162,6 +163,24 @@ packaged() {
 	done
 }
 
+# machines FLAG...: virtual machines on which the package is installed, and what befalls them. Two packages, one newer than
+# the other; without QEMU the program says so.
+machines() {
+	local missing=() release packages=bin/vm-packages
+	have qemu-system-x86_64 || missing+=(qemu-system-x86)
+	have debootstrap || missing+=(debootstrap)
+	have mke2fs || missing+=(e2fsprogs)
+	[ ${#missing[@]} = 0 ] || lacking "${missing[@]}" || true
+	want_rpm || { say "no rpmbuild: the stories on virtual machines are left out"; return; }
+	build
+	product amd64 bin/standfast-amd64
+	rm -rf "$packages"
+	mkdir -p "$packages"
+	for release in 1 2; do RELEASE=$release packaging/build amd64 bin/standfast-amd64 bin/standfast "$packages" >/dev/null; done
+	CGO_ENABLED=0 go build -o bin/vm ./service/lab/vm
+	bin/vm -packages "$packages" -cache bin/vm-disk "$@"
+}
+
 vulnerable() {
 	if ! { have curl && curl -fsS -m 5 -o /dev/null https://vuln.go.dev/index/db.json; } 2>/dev/null; then
 		say "govulncheck left out: its database at vuln.go.dev cannot be reached from here"
@@ -202,7 +221,7 @@ fuzzed() {
 verb=${1:-build}
 [ $# = 0 ] || shift
 case $verb in
-demo | bench | soak | mutate | sim | fuzz) ;;
+demo | bench | soak | mutate | sim | fuzz | vm) ;;
 build | test | check | rpm) [ $# = 0 ] || { usage >&2; exit 2; } ;;
 -h | --help | help) usage; exit ;;
 *) usage >&2; exit 2 ;;
@@ -210,11 +229,12 @@ esac
 need_go
 case $verb in
 build) build ;;
-test) formatted; compiled; vetted; tested ;;
-check) formatted; compiled; reproduced; vetted; linted; tested; vulnerable ;;
+test) formatted; compiled; vetted; tested; machines -short ;;
+check) formatted; compiled; reproduced; vetted; linted; tested; machines -short; vulnerable ;;
 rpm) packaged ;;
 mutate) mutated "$@" ;;
 demo | bench | soak) laboratory "$verb" "$@" ;;
 sim) simulated "$@" ;;
 fuzz) fuzzed "$@" ;;
+vm) machines "$@" ;;
 esac

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"standfast/service/lab/vm/segment"
+)
+
+// An outcome is what was seen of a story, with one daemon.
+type outcome struct {
+	Story    string
+	Daemon   daemon
+	Happened string
+	Nobody   time.Duration // on the LAN or on the WAN, whichever was longer
+	Both     time.Duration
+	Lost     int
+	Sent     int
+	Moves    int      // of the addresses, from one machine to the other
+	Entered  []string // states that the daemons entered, as they logged it
+	Verdict  string
+	Took     time.Duration // of the wall clock
+	Notes    []string
+	Wrong    []string // what is not as promised
+}
+
+// A watch sees what happens from its beginning to its end.
+type watch struct {
+	lab      *lab
+	from, to time.Duration
+	event    time.Duration
+	out      outcome
+}
+
+// watch begins to look.
+func (l *lab) watch(story string, d daemon) *watch {
+	for _, r := range l.pair() {
+		r.mark()
+	}
+	return &watch{lab: l, from: l.now(), out: outcome{Story: story, Daemon: d}}
+}
+
+// do is the event of a story.
+func (w *watch) do(what string, act func() error) error {
+	w.out.Happened = what
+	w.lab.say("%s", what)
+	w.event = w.lab.now()
+	return act()
+}
+
+// wrong notes that something is not as promised.
+func (w *watch) wrong(format string, args ...any) {
+	w.out.Wrong = append(w.out.Wrong, fmt.Sprintf(format, args...))
+}
+
+// note says something of interest.
+func (w *watch) note(format string, args ...any) {
+	w.out.Notes = append(w.out.Notes, fmt.Sprintf(format, args...))
+}
+
+// serves waits until a router, by name, serves alone.
+func (w *watch) serves(ctx context.Context, name string, patience time.Duration) bool {
+	err := until(ctx, patience, name+" serves alone", func() bool { return w.lab.serving() == name })
+	if err != nil {
+		w.wrong("%v", err)
+	}
+	return err == nil
+}
+
+// end judges what was seen. Packets are given time to be answered.
+func (w *watch) end(ctx context.Context) outcome {
+	w.to = w.lab.now()
+	_ = lookOn(ctx, segment.PingBound)
+	o := &w.out
+	for _, s := range []segment.Service{
+		w.lab.lanAsk.Service(netip.MustParseAddr(lanVIP)), w.lab.wanAsk.Service(netip.MustParseAddr(wanVIP)),
+	} {
+		o.Nobody = max(o.Nobody, s.Nobody(w.from, w.to))
+		o.Both = max(o.Both, s.Both(w.from, w.to))
+		o.Moves = max(o.Moves, s.Transitions(w.from, w.to))
+	}
+	lost := w.lab.ping.Pings().Losses(w.from, w.to)
+	o.Lost, o.Sent = lost.Lost, lost.Sent
+	for _, r := range w.lab.pair() {
+		for _, line := range r.said(`\(VI_1\) Entering \w+ STATE`) {
+			o.Entered = append(o.Entered, r.name+" "+strings.Fields(line)[2])
+		}
+	}
+	o.Took = w.to - w.from
+	return *o
+}
+
+// still wants a story in which nothing moves.
+func (o *outcome) still() {
+	if o.Lost > 0 || o.Moves > 0 || len(o.Entered) > 0 || o.Nobody > 0 || o.Both > 0 {
+		o.Wrong = append(o.Wrong, fmt.Sprintf("nothing was to move: %s", o.figures()))
+	}
+}
+
+// quiet wants a story in which the one who serves goes on, whatever the other one's daemon says of itself.
+func (o *outcome) quiet() {
+	if o.Lost > 0 || o.Moves > 0 || o.Nobody > 0 || o.Both > 0 {
+		o.Wrong = append(o.Wrong, fmt.Sprintf("nothing was to move: %s", o.figures()))
+	}
+}
+
+// within wants bounds kept.
+func (o *outcome) within(nobody, both time.Duration) {
+	if o.Nobody > nobody || o.Both > both {
+		o.Wrong = append(o.Wrong, fmt.Sprintf("at most %v without a master and %v with two were promised: %s", nobody, both, o.figures()))
+	}
+}
+
+func (o *outcome) figures() string {
+	return fmt.Sprintf("%v without a master, %v with two, %d of %d packets lost, %d moves, entered %q", o.Nobody.Round(time.Millisecond),
+		o.Both.Round(time.Millisecond), o.Lost, o.Sent, o.Moves, o.Entered)
+}
+
+// verdict asks a router for the reason of its last transition, or of what it thinks now.
+func (w *watch) verdict(ctx context.Context, r *router) {
+	if r.runs != standfast {
+		return
+	}
+	why, err := r.why(ctx)
+	if err != nil || len(why.Instances) == 0 {
+		w.wrong("%s has no reasons: %v", r.name, err)
+		return
+	}
+	i := why.Instances[0]
+	v := i.Verdict
+	if len(i.Transitions) > 0 && time.Since(i.Transitions[0].Time) < w.lab.now()-w.from {
+		v = i.Transitions[0].Verdict
+		w.out.Verdict = fmt.Sprintf("%s %s→%s: ", r.name, i.Transitions[0].From, i.Transitions[0].To)
+	} else {
+		w.out.Verdict = fmt.Sprintf("%s stays %s: ", r.name, i.State)
+	}
+	if v.Finding == "" || v.Finding == "none" {
+		w.out.Verdict += i.Reason
+		return
+	}
+	w.out.Verdict += v.Finding + " (" + v.Rule + ")"
+}
+
+// ready brings the pair to where every story begins: both have power, all parts and the cable, run the daemon, and A serves, as it has for a while.
+func (l *lab) ready(ctx context.Context, d daemon) error {
+	if err := l.pull(false); err != nil {
+		return err
+	}
+	for _, r := range l.pair() {
+		if err := r.furnish(ctx); err != nil {
+			return err
+		}
+	}
+	for _, r := range []*router{l.b, l.a} {
+		if err := r.arise(ctx, d); err != nil {
+			return fmt.Errorf("%w\n%s", err, tail(r.vm.Console()))
+		}
+	}
+	if err := until(ctx, time.Minute, "A serves alone", func() bool { return l.serving() == "A" }); err != nil {
+		return err
+	}
+	if d != standfast {
+		return lookOn(ctx, 5*time.Second)
+	}
+	return l.calibrated(ctx)
+}
+
+// calibrated waits until B knows A's voice on every port: before, a silence proves nothing to it.
+func (l *lab) calibrated(ctx context.Context) error {
+	last := error(nil)
+	err := until(ctx, time.Minute, "B is calibrated", func() bool {
+		s, err := l.b.status(ctx)
+		last = err
+		known := 0
+		for _, p := range s.Ports {
+			if p.Calibrated {
+				known++
+			}
+		}
+		return err == nil && known == 2 && len(s.Instances) == 1 && s.Instances[0].State == "BACKUP"
+	})
+	return errors.Join(err, last)
+}
+
+// tail is the end of a text.
+func tail(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-15):], "\n")
+}
