@@ -283,7 +283,7 @@ vrrp_instance VI_1 {
 // install brings the package onto the machine, from its second disk, and the configuration.
 func (r *router) install(ctx context.Context) error {
 	_, err := r.run(ctx, r.network()+fmt.Sprintf(`set -e
-tar -xf /dev/sdb -C /root
+tar -xf /dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_payload -C /root
 rpm -i --nodeps /root/%s
 rpm -V --nodeps standfast
 cat >/etc/standfast/standfast.conf <<'END'

@@ -23,6 +23,7 @@ func stories() []story {
 	ours, all := []daemon{standfast}, []daemon{standfast, keepalived, untracked}
 	two := []daemon{standfast, untracked}
 	return []story{
+		{"p", "the package as it is installed, and reloads", true, ours, installed},
 		{"c", "the cable is out, both live", true, all, cableOut},
 		{"k", "the journal's daemon stands still", false, ours, journalStuck},
 		{"i", "the package is upgraded on the MASTER", true, ours, upgraded},
@@ -35,7 +36,7 @@ func stories() []story {
 		{"b", "the BACKUP loses power", true, all, backupOff},
 		{"a", "the MASTER loses power", true, all, masterOff},
 		{"d", "the card of the MASTER is gone", false, ours, cardOut},
-		{"e1", "the disk of the MASTER hangs", false, two, diskHangs},
+		{"e1", "the disk of the MASTER hangs", true, two, diskHangs},
 		{"e2", "the disk of the MASTER fails every request", false, two, diskFails},
 		{"e3", "the disk of the MASTER is gone", false, two, diskGone},
 		{"f", "the kernel of the MASTER panics", false, two, panicked},

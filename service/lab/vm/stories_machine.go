@@ -48,8 +48,28 @@ func diskStory(ctx context.Context, w *watch, what string, trouble func() error)
 	} else {
 		w.note("afterwards %s serves", orNobody(l.serving()))
 	}
+	w.stop(ctx, l.a)
 	l.a.spoil()
 	return nil
+}
+
+// stop says how long the service of a router whose disk is in trouble takes to stop, where the machine can be told at all: its programs are on that disk.
+func (w *watch) stop(ctx context.Context, r *router) {
+	if r.runs != standfast {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	began := w.lab.now()
+	if _, err := r.vm.Run(ctx, "systemctl stop standfast.service"); err != nil {
+		w.note("%s could not be told to stop its service: %v", r.name, err)
+		return
+	}
+	took := w.lab.now() - began
+	w.note("the service of %s stopped in %.1f s", r.name, took.Seconds())
+	if took > 5*time.Second {
+		w.wrong("the service of %s took %v to stop", r.name, took)
+	}
 }
 
 func orNobody(name string) string {

@@ -10,6 +10,60 @@ import (
 // freeze is how long something stands still.
 const freeze = 30 * time.Second
 
+// installed looks at what systemd made of the package, and reloads, with a good file and with a broken one.
+func installed(ctx context.Context, w *watch) error {
+	l := w.lab
+	if err := w.do("a reload of the MASTER, and one of a broken file", func() error {
+		if out, err := l.a.run(ctx, "systemctl reload standfast.service"); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		out, err := l.a.run(ctx, `cp -p /etc/standfast/standfast.conf /run/good
+echo 'vrrp_instance VI_1 {' >>/etc/standfast/standfast.conf
+! systemctl reload standfast.service || exit 1
+! standfast reload 2>&1 || exit 1
+cat /run/good >/etc/standfast/standfast.conf`)
+		if err != nil || !strings.Contains(out, "standfast.conf:") {
+			w.wrong("the reload of a broken file: %v: %s", err, out)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for _, r := range l.pair() {
+		w.inspect(ctx, r)
+	}
+	w.verdict(ctx, l.a)
+	w.end(ctx)
+	w.out.still()
+	return nil
+}
+
+// inspect wants the service to have what its unit promises.
+func (w *watch) inspect(ctx context.Context, r *router) {
+	if out, err := r.run(ctx, "rpm -V --nodeps --noconfig standfast && systemd-analyze verify --man=no /usr/lib/systemd/system/standfast*.service"); err != nil {
+		w.wrong("%s: %v: %s", r.name, err, out)
+	}
+	out, err := r.run(ctx, "systemd-analyze security --no-pager --threshold=30 standfast.service | tail -n 1")
+	if err != nil {
+		w.wrong("%s: %v: %s", r.name, err, out)
+	}
+	w.note("%s: %s", r.name, strings.TrimSpace(out))
+	s, err := r.status(ctx)
+	if err != nil {
+		w.wrong("%s has no status: %v", r.name, err)
+		return
+	}
+	w.note("%s: memory locked: %s; scheduling: %s; storage %s", r.name, s.Node.Body.Locked, s.Node.Body.Scheduling, s.Node.Storage.State)
+	if !s.Healthy || !strings.HasPrefix(s.Node.Body.Locked, "all") || !strings.HasPrefix(s.Node.Body.Scheduling, "round-robin") || s.Node.Storage.State != "healthy" {
+		w.wrong("%s: %q %+v %+v", r.name, s.Problems, s.Node.Body, s.Node.Storage)
+	}
+	for _, h := range s.Node.Helpers {
+		if provided := h.State == "there"; provided != (h.Name != "launch") {
+			w.wrong("%s: the helper %s is %s, where units start helpers", r.name, h.Name, h.State)
+		}
+	}
+}
+
 // journalStuck stops whoever takes the service's lines.
 func journalStuck(ctx context.Context, w *watch) error {
 	l := w.lab

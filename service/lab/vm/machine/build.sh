@@ -6,11 +6,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 folder=$1
 root=$folder/root
 suite=bookworm
-mirror=http://deb.debian.org/debian
+
+# Where this machine's own packages come from, if that is a Debian of the same release; else debootstrap knows where.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $suite" 2>/dev/null | head -n 1)
 
 base() {
 	debootstrap --variant=minbase \
-		--include=systemd,systemd-sysv,udev,kmod,dbus,iproute2,procps,initramfs-tools,zstd,rpm,keepalived "$suite" "$root" "$mirror"
+		--include=systemd,systemd-sysv,udev,kmod,dbus,iproute2,procps,initramfs-tools,zstd,rpm,keepalived "$suite" "$root" ${mirror:+"$mirror"}
 }
 
 # An initial RAM disk with no more drivers than the root and the shell need: unpacking more takes seconds on an emulated processor.

@@ -109,13 +109,13 @@ func (m *Machine) run(o Options, sockets [2]string) error {
 }
 
 // arguments are QEMU's. The card is plugged into the board itself, where it can be pulled; the disk hangs on an adapter that gives it thirty seconds, as
-// disks are given.
+// disks are given. Which of its two disks a machine finds first is chance: they are known by a label and a serial number.
 func arguments(o Options, sockets [2]string) []string {
 	args := []string{
 		"-name", o.Name, "-machine", "pc", "-accel", o.Accelerator, "-m", strconv.Itoa(o.MemoryMB), "-smp", "1",
 		"-nodefaults", "-no-user-config", "-display", "none", "-S",
 		"-kernel", o.Image.Kernel, "-initrd", o.Image.Initrd,
-		"-append", "root=/dev/sda rw console=ttyS0 panic=0 quiet mitigations=off nokaslr audit=0 apparmor=0 systemd.getty_auto=no systemd.hostname=" + o.Name,
+		"-append", "root=LABEL=root rw console=ttyS0 panic=0 quiet mitigations=off nokaslr audit=0 apparmor=0 systemd.getty_auto=no systemd.hostname=" + o.Name,
 		"-chardev", "stdio,id=console", "-serial", "chardev:console",
 		"-chardev", "socket,id=shell,path=" + sockets[1] + ",server=on,wait=off",
 		"-device", "virtio-serial-pci,addr=6", "-device", "virtconsole,chardev=shell",
@@ -124,7 +124,7 @@ func arguments(o Options, sockets [2]string) []string {
 		"-blockdev", "driver=nbd,node-name=root,server.type=unix,server.path=" + o.Disk,
 		"-device", "scsi-hd,id=disk,drive=root,bus=scsi.0,werror=report,rerror=report",
 		"-blockdev", "driver=file,node-name=payload,read-only=on,locking=off,filename=" + o.Payload,
-		"-device", "scsi-hd,drive=payload,bus=scsi.0",
+		"-device", "scsi-hd,drive=payload,bus=scsi.0,serial=payload",
 		"-device", "i6300esb,addr=8", "-device", "virtio-rng-pci,addr=9", "-action", "watchdog=reset",
 	}
 	if o.Accelerator == "tcg" {

@@ -2,8 +2,10 @@ package machine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -40,7 +42,7 @@ func (s *shell) run(ctx context.Context, script string) (string, error) {
 	}
 	begin, end := s.mark(), s.mark()
 	// The marks are put together in the machine, so that no echo of the command can be taken for one.
-	if _, err := fmt.Fprintf(s.conn, "%s( %s\n) </dev/null 2>&1; %s", say(begin, "0"), script, say(end, "$?")); err != nil {
+	if err := s.tell(ctx, say(begin, "0")+"( "+script+"\n) </dev/null 2>&1; "+say(end, "$?")); err != nil {
 		return "", err
 	}
 	if _, _, err := s.until(ctx, begin); err != nil { // before it is what was said to those who called
@@ -79,7 +81,7 @@ func (s *shell) mark() string {
 func (s *shell) wake(ctx context.Context) error {
 	mark := s.mark()
 	for {
-		if _, err := fmt.Fprint(s.conn, "\n"+say(mark, "0")); err != nil {
+		if err := s.tell(ctx, "\n"+say(mark, "0")); err != nil {
 			return err
 		}
 		short, cancel := context.WithTimeout(ctx, call)
@@ -96,13 +98,33 @@ func (s *shell) wake(ctx context.Context) error {
 	}
 }
 
+// bound has the connection give up when ctx ends, until release is called.
+func (s *shell) bound(ctx context.Context) (release func()) {
+	given := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = s.conn.SetDeadline(time.Unix(1, 0)) // fails where there is nothing left to give up
+		close(given)
+	})
+	return func() {
+		if !stop() {
+			<-given
+		}
+		_ = s.conn.SetDeadline(time.Time{})
+	}
+}
+
+// tell sends to the shell. A machine that takes nothing, as before it has a console, holds it up until ctx ends.
+func (s *shell) tell(ctx context.Context, text string) error {
+	defer s.bound(ctx)()
+	if _, err := io.WriteString(s.conn, text); err != nil {
+		return cmp.Or(ctx.Err(), err)
+	}
+	return nil
+}
+
 // until reads to a mark, and returns what was before it and the status behind it. What comes later is kept.
 func (s *shell) until(ctx context.Context, mark string) (string, int, error) {
-	stop := context.AfterFunc(ctx, func() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer func() {
-		stop()
-		_ = s.conn.SetReadDeadline(time.Time{})
-	}()
+	defer s.bound(ctx)()
 	var piece [4096]byte
 	for {
 		if before, after, ok := bytes.Cut(s.rest, []byte(mark+" ")); ok {
@@ -116,10 +138,7 @@ func (s *shell) until(ctx context.Context, mark string) (string, int, error) {
 		n, err := s.conn.Read(piece[:])
 		s.rest = append(s.rest, piece[:n]...)
 		if err != nil {
-			if ctx.Err() != nil {
-				err = ctx.Err()
-			}
-			return string(s.rest), 0, err
+			return string(s.rest), 0, cmp.Or(ctx.Err(), err)
 		}
 	}
 }
