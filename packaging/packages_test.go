@@ -169,15 +169,20 @@ func TestRPMComesAndGoes(t *testing.T) {
 	r.write("var/lib/standfast/probe", strings.Repeat("x", 1<<10), 0o600)
 	verified("of a service that has run")
 
+	const replaced = "systemctl --no-block try-restart standfast-scripts.service standfast-disk.service"
 	r.calls()
 	for _, change := range [][]string{{"-U", second}, {"-U", "--replacepkgs", second}, {"-U", "--oldpackage", first}} {
 		if said := r.manage("rpm", append([]string{"--nodeps"}, change...)...); !strings.Contains(said, "the running service goes on as it is") {
 			t.Errorf("%v said: %s", change, said)
 		}
-		for _, call := range r.calls() {
-			if !regexp.MustCompile("daemon-reload|is-active|^groupadd|^systemd-tmpfiles").MatchString(call) {
+		calls := r.calls()
+		for _, call := range calls {
+			if !regexp.MustCompile("^systemctl daemon-reload$|is-active|^groupadd|^systemd-tmpfiles").MatchString(call) && call != replaced {
 				t.Errorf("%v asked: %s", change, call)
 			}
+		}
+		if !slices.Contains(calls, replaced) {
+			t.Errorf("%v leaves the helpers of the old program: %q", change, calls)
 		}
 		verified(strings.Join(change, " "))
 		if diff := cmp.Diff(want, r.links()); diff != "" {

@@ -107,6 +107,7 @@ func TestLife(t *testing.T) {
 		group    = "groupadd -r standfast"
 		preset   = "systemctl --no-reload preset standfast.service"
 		reload   = "systemctl daemon-reload"
+		replace  = "systemctl --no-block try-restart standfast-scripts.service standfast-disk.service"
 		active   = "systemctl --quiet is-active standfast.service"
 		goesOn   = "standfast: the running service goes on as it is; the new program takes over when it is restarted (systemctl restart standfast)\n"
 	)
@@ -123,14 +124,14 @@ func TestLife(t *testing.T) {
 		says         string
 	}{
 		{"installed", "post", []string{"1"}, []string{group, tmpfiles, preset, reload}, ""},
-		{"upgraded", "post", []string{"2"}, []string{group, tmpfiles, reload, active}, goesOn},
+		{"upgraded", "post", []string{"2"}, []string{group, tmpfiles, reload, replace, active}, goesOn},
 		{"the old one goes in an upgrade", "preun", []string{"1"}, nil, ""},
 		{"the old one has gone in an upgrade", "postun", []string{"1"}, []string{reload}, ""},
 		{"erased", "preun", []string{"0"}, erased, ""},
 		{"has been erased", "postun", []string{"0"}, swept, ""},
 
 		{"dpkg installs", "postinst", []string{"configure", ""}, []string{group, tmpfiles, preset, reload}, ""},
-		{"dpkg upgrades", "postinst", []string{"configure", "0.0.9-1"}, []string{group, tmpfiles, reload, active}, goesOn},
+		{"dpkg upgrades", "postinst", []string{"configure", "0.0.9-1"}, []string{group, tmpfiles, reload, replace, active}, goesOn},
 		{"dpkg gives an upgrade up", "postinst", []string{"abort-upgrade", "0.2.0-1"}, nil, ""},
 		{"dpkg is to replace it", "prerm", []string{"upgrade", "0.2.0-1"}, nil, ""},
 		{"dpkg is to remove it", "prerm", []string{"remove"}, erased, ""},
