@@ -337,13 +337,7 @@ func group2(priority uint8) Config {
 }
 
 func TestGroupMovesTogether(t *testing.T) {
-	w := newPair(t)
-	a, b := w.add("A"), w.add("B")
-	a.cfg, b.cfg = group2(100), group2(50)
-	a.start()
-	b.start()
-	w.run(15 * time.Second)
-	w.want("A serves both", a.serves() && b.bare())
+	w, a, b := boot(t, group2(100), group2(50))
 	a.link("p3p1", false) // concerns the first instance only
 	w.run(10 * time.Second)
 	w.want("B serves both", b.serves() && a.bare() && a.is(vrrp.Fault))
@@ -358,12 +352,7 @@ func TestGroupMovesTogether(t *testing.T) {
 }
 
 func TestGroupIsHeldByOneContestedMember(t *testing.T) {
-	w := newPair(t)
-	a, b := w.add("A"), w.add("B")
-	a.cfg, b.cfg = group2(100), group2(50)
-	a.start()
-	b.start()
-	w.run(15 * time.Second)
+	w, a, b := boot(t, group2(100), group2(50))
 	w.lans["p3p2"].muted[a] = true
 	w.lans["p1p1"].muted[a] = true
 	w.cut()

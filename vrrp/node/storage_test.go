@@ -243,13 +243,8 @@ func TestFailedStoragePreemptsNobody(t *testing.T) {
 
 // A group resigns as one, and takes no second turn member by member.
 func TestFailedStorageOfAGroup(t *testing.T) {
-	w := newPair(t)
-	a, b := w.add("A"), w.add("B")
-	a.cfg, b.cfg = group2(100), group2(50)
-	a.start()
-	b.start()
-	w.run(40 * time.Second)
-	w.want("A serves", a.serves())
+	w, a, b := boot(t, group2(100), group2(50))
+	w.run(20 * time.Second)
 	a.disk(StorageFailed)
 	took := w.until("B serves everything", 5*time.Second, b.serves)
 	if limit := 820 * time.Millisecond; took > limit {
