@@ -544,10 +544,7 @@ func testLeftovers(t *testing.T, crowded bool, want []string) {
 	_, end := p.a.run(t)
 	synctest.Wait()
 	wantHolds(t, p.a, want...)
-	p.a.signals <- syscall.SIGTERM
-	if err := end(); err != nil {
-		t.Error(err)
-	}
+	p.a.terminate(t, end)
 }
 
 // An address that an administrator put on the interface for good is neither
@@ -589,10 +586,7 @@ func TestInterfaceThatComesLater(t *testing.T) {
 		synctest.Wait()
 		wantState(t, a, vrrp.Master)
 		wantHolds(t, p.a, "192.0.2.1/24", "198.51.100.1/24")
-		p.a.signals <- syscall.SIGTERM
-		if err := end(); err != nil {
-			t.Error(err)
-		}
+		p.a.terminate(t, end)
 	})
 }
 

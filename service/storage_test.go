@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,10 +148,7 @@ func TestHungDiskOfARouterAlone(t *testing.T) {
 		if got := stateOf(t, a); got != "failed" {
 			t.Errorf("storage is %s", got)
 		}
-		p.a.signals <- syscall.SIGTERM
-		if err := end(); err != nil {
-			t.Error(err)
-		}
+		p.a.terminate(t, end)
 	})
 }
 
@@ -194,10 +190,7 @@ func TestStorageStates(t *testing.T) {
 				if got.State != test.state || test.culprit == "" && got.Culprit != "" || !strings.Contains(got.Culprit, test.culprit) {
 					t.Errorf("storage is %s: %q, want %s: %q", got.State, got.Culprit, test.state, test.culprit)
 				}
-				p.a.signals <- syscall.SIGTERM
-				if err := end(); err != nil {
-					t.Error(err)
-				}
+				p.a.terminate(t, end)
 			})
 		})
 	}
@@ -251,10 +244,7 @@ func TestDiskHelperGoes(t *testing.T) {
 				t.Errorf("the log says %d times %q", n, line)
 			}
 		}
-		p.a.signals <- syscall.SIGTERM
-		if err := end(); err != nil {
-			t.Error(err)
-		}
+		p.a.terminate(t, end)
 	})
 }
 
@@ -291,10 +281,7 @@ func TestWatchIsReloaded(t *testing.T) {
 		if strings.Join(got, "\n") != strings.Join(want, "\n") {
 			t.Errorf("ordered:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
-		p.a.signals <- syscall.SIGTERM
-		if err := end(); err != nil {
-			t.Error(err)
-		}
+		p.a.terminate(t, end)
 	})
 }
 
@@ -358,9 +345,6 @@ func TestFenceThatCannotBeArmed(t *testing.T) {
 		if got := statusDocument(snapshotOf(t, a)).Node.Storage.Fence; got != (FenceDocument{After: 61}) {
 			t.Errorf("once it can be: %+v", got)
 		}
-		p.a.signals <- syscall.SIGTERM
-		if err := end(); err != nil {
-			t.Error(err)
-		}
+		p.a.terminate(t, end)
 	})
 }

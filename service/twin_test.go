@@ -831,6 +831,15 @@ func (h *twinHost) run(t *testing.T) (s *service, ended func() error) {
 	}
 }
 
+// terminate has the supervisor end the service, which it does without an error.
+func (h *twinHost) terminate(t *testing.T, ended func() error) {
+	t.Helper()
+	h.signals <- syscall.SIGTERM
+	if err := ended(); err != nil {
+		t.Error(err)
+	}
+}
+
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // A twin has all of its machine that it asks for.
