@@ -19,13 +19,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what the recorded reports are decoded to")
 
+const recordedReports = "testdata/reports.txt"
+
 // TestRecordedReports decodes what a kernel really said.
 func TestRecordedReports(t *testing.T) {
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
 		t.Skip("the reports were recorded on a little-endian machine")
 	}
-	const name = "testdata/reports.txt"
-	recorded, err := os.ReadFile(name)
+	recorded, err := os.ReadFile(recordedReports)
 	ok(t, err)
 	var got strings.Builder
 	var digits string
@@ -43,10 +44,10 @@ func TestRecordedReports(t *testing.T) {
 		got.WriteString(line)
 	}
 	if *update {
-		ok(t, os.WriteFile(name, []byte(got.String()), 0o644))
+		ok(t, os.WriteFile(recordedReports, []byte(got.String()), 0o644))
 	}
 	if diff := cmp.Diff(string(recorded), got.String()); diff != "" {
-		t.Errorf("%s (-recorded +decoded):\n%s", name, diff)
+		t.Errorf("%s (-recorded +decoded):\n%s", recordedReports, diff)
 	}
 }
 

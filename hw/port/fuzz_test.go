@@ -16,9 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recordings are the datagrams of testdata/reports.txt.
-func recordings(f *testing.F) (all [][]byte) {
-	recorded, err := os.ReadFile("testdata/reports.txt")
+// recordings are the datagrams of a file in testdata.
+func recordings(f *testing.F, name string) (all [][]byte) {
+	recorded, err := os.ReadFile(name)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func recordings(f *testing.F) (all [][]byte) {
 // must stay one of ports that can exist, and whoever only heard the changes must have the same picture.
 func FuzzReports(f *testing.F) {
 	var all []byte
-	for _, b := range recordings(f) {
+	for _, b := range recordings(f, recordedReports) {
 		f.Add(b, uint8(1))
 		all = append(all, b...)
 	}

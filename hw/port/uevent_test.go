@@ -114,20 +114,8 @@ func TestUevents(t *testing.T) {
 
 // FuzzUevent feeds any datagram to the decoder: what it hands out has an action and a place.
 func FuzzUevent(f *testing.F) {
-	recorded, err := os.ReadFile(recordedUevents)
-	if err != nil {
-		f.Fatal(err)
-	}
-	for block := range strings.SplitSeq(string(recorded), "\n\n") {
-		var digits string
-		for line := range strings.Lines(block) {
-			if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, ">") {
-				digits += strings.TrimSpace(line)
-			}
-		}
-		if b, err := hex.DecodeString(digits); err == nil {
-			f.Add(b)
-		}
+	for _, b := range recordings(f, recordedUevents) {
+		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, wanted := decodeUevent(b)
