@@ -188,11 +188,17 @@ func MeasureLateness(interval time.Duration, terms ...[]Advert) Lateness {
 		late = append(late, measureTerm(term, interval)...)
 	}
 	slices.Sort(late)
-	if len(late) == 0 {
-		return Lateness{}
+	return Lateness{Adverts: len(late), P50: Quantile(late, 5000), P99: Quantile(late, 9900), Max: Quantile(late, 10_000)}
+}
+
+// Quantile is the shortest of the sorted times that the given share of them, in tenths of a thousandth, does not exceed; 0 where
+// there are none.
+func Quantile(sorted []time.Duration, share int) time.Duration {
+	const whole = 10_000
+	if len(sorted) == 0 {
+		return 0
 	}
-	rank := func(share int) time.Duration { return late[max(0, (len(late)*share+99)/100-1)] }
-	return Lateness{Adverts: len(late), P50: rank(50), P99: rank(99), Max: late[len(late)-1]}
+	return sorted[max(1, (len(sorted)*share+whole-1)/whole)-1]
 }
 
 func measureTerm(adverts []Advert, interval time.Duration) []time.Duration {

@@ -83,15 +83,8 @@ func summarize(gaps []time.Duration) lateness {
 
 // quantiles sums up what is sorted.
 func quantiles(late []time.Duration) lateness {
-	l := lateness{Adverts: len(late)}
-	if len(late) == 0 {
-		return l
-	}
-	at := func(tenThousandths int) float64 {
-		return milliseconds(late[max(1, (len(late)*tenThousandths+9999)/10000)-1])
-	}
-	l.P50, l.P99, l.P999, l.P9999, l.Max = at(5000), at(9900), at(9990), at(9999), at(10000)
-	return l
+	at := func(share int) float64 { return milliseconds(lab.Quantile(late, share)) }
+	return lateness{Adverts: len(late), P50: at(5000), P99: at(9900), P999: at(9990), P9999: at(9999), Max: at(10_000)}
 }
 
 // A bodyResult is everything measured of the body.

@@ -26,10 +26,12 @@ func (f *figures) add(t lab.Takeover) {
 	f.takeovers = append(f.takeovers, t)
 	f.Runs = len(f.takeovers)
 	served := f.sorted(lab.Takeover.Served)
-	f.Median, f.P90, f.Worst = quantile(served, 50), quantile(served, 90), quantile(served, 100)
-	f.Addresses = quantile(f.sorted(func(t lab.Takeover) time.Duration { return t.Addresses }), 50)
-	f.Routes = quantile(f.sorted(func(t lab.Takeover) time.Duration { return t.Routes }), 50)
-	f.Announced = quantile(f.sorted(func(t lab.Takeover) time.Duration { return t.Announced }), 50)
+	const median = 5000
+	at := func(share int, sorted []time.Duration) float64 { return milliseconds(lab.Quantile(sorted, share)) }
+	f.Median, f.P90, f.Worst = at(median, served), at(9000, served), at(10_000, served)
+	f.Addresses = at(median, f.sorted(func(t lab.Takeover) time.Duration { return t.Addresses }))
+	f.Routes = at(median, f.sorted(func(t lab.Takeover) time.Duration { return t.Routes }))
+	f.Announced = at(median, f.sorted(func(t lab.Takeover) time.Duration { return t.Announced }))
 }
 
 func (f *figures) sorted(of func(lab.Takeover) time.Duration) []time.Duration {
@@ -39,12 +41,6 @@ func (f *figures) sorted(of func(lab.Takeover) time.Duration) []time.Duration {
 	}
 	slices.Sort(values)
 	return values
-}
-
-// quantile returns the value, in milliseconds, that the given share of the sorted values does not exceed.
-func quantile(sorted []time.Duration, percent int) float64 {
-	rank := (len(sorted)*percent + 99) / 100 // of the smallest value that suffices, from 1
-	return float64(sorted[max(rank, 1)-1]) / float64(time.Millisecond)
 }
 
 // A pause is what came of a MASTER that paused for 20 ms as the cable was cut.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"standfast/service/lab"
 )
 
 // A gauge measures how late the machine is for whoever wants to run: what is late on a busy machine is not always the product.
@@ -70,11 +72,8 @@ func (g *gauge) quantile(share int) time.Duration {
 	g.mu.Lock()
 	late := slices.Clone(g.late)
 	g.mu.Unlock()
-	if len(late) == 0 {
-		return 0
-	}
 	slices.Sort(late)
-	return late[max(0, (len(late)*share+99)/100-1)]
+	return lab.Quantile(late, share*100)
 }
 
 // reset forgets what was measured before.
