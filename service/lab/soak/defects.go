@@ -9,8 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"standfast/service/lab"
 )
 
 // defectVariable tells a daemon with defects which one it has. It shows at the first SIGHUP.
@@ -130,16 +128,9 @@ func bitten(by syscall.Signal) func(*stage) error {
 		if took > bound {
 			s.complain("the watchdog bites after %v, later than %v", took, bound)
 		}
-		if !s.eventually(patience, func() bool { r := one.Report(); return r.Starts == 2 && r.Ready == 2 }) {
-			s.complain("the service is not there again")
-		}
-		if err := s.regained(s.began); err != nil {
+		if err := s.restarted(); err != nil {
 			return err
 		}
-		s.single()
-		s.missing(lab.MasterDown + s.interval())
-		s.outcome.transitions = s.entered()
-		s.withHelpers(s.A)
 		if r := one.Report(); len(r.Kills) != 1 || r.Err != nil {
 			s.complain("%d watchdog kills, %v", len(r.Kills), r.Err)
 		}

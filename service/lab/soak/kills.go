@@ -18,6 +18,11 @@ func killedService(s *stage) error {
 	if err := s.A.Daemon().Signal(syscall.SIGKILL); err != nil {
 		return err
 	}
+	return s.restarted()
+}
+
+// restarted wants PID 1 to start A's service again, once and with helpers. Until A serves again B does, and both never.
+func (s *stage) restarted() error {
 	if !s.eventually(patience, func() bool { r := s.supervisors[s.A].Report(); return r.Starts == 2 && r.Ready == 2 }) {
 		s.complain("the service is not there again")
 	}
