@@ -223,7 +223,7 @@ func (s *meeting) offer(to *Member, d dialect, priority uint8) {
 		if counter == notOurs || counter == broken {
 			continue
 		}
-		if !eventually(saying, func() bool { return strings.Contains(to.Log.String(), says) }) {
+		if !Eventually(saying, func() bool { return strings.Contains(to.Log.String(), says) }) {
 			s.errorf("%s: the journal does not say %s", to.Name(), says)
 		}
 	}

@@ -94,7 +94,7 @@ func TestBody(t *testing.T) {
 	_, err := s.A.AwaitStatus(bootWait+masterDownA, func(Status) bool { return true })
 	check(t, err)
 	var node service.NodeDocument
-	if !eventually(bootWait+masterDownA, func() bool { node = bodyOf(t, s.A); return node.Lateness.Adverts > 1 }) {
+	if !Eventually(bootWait+masterDownA, func() bool { node = bodyOf(t, s.A); return node.Lateness.Adverts > 1 }) {
 		t.Fatalf("no adverts are counted: %+v", node.Lateness)
 	}
 	if len(node.Body.Remarks) > 0 || node.Body.Locked != "all" {
@@ -135,7 +135,7 @@ func TestBody(t *testing.T) {
 	}{{"vrrp_rt_priority 0\nvrrp_priority -3", thread{nice: -3}}, {"vrrp_rt_priority 7", thread{policy: 2, priority: 7}}} {
 		s.A.reload(t, "global_defs {\n"+c.line+"\n}\n"+string(s.A.Config))
 		var got map[thread]int
-		if !eventually(10*time.Second, func() bool { got = threads(t, daemon); return len(got) == 1 && got[c.want] > 0 }) {
+		if !Eventually(10*time.Second, func() bool { got = threads(t, daemon); return len(got) == 1 && got[c.want] > 0 }) {
 			t.Errorf("after a reload with %s: %v, want %v only", c.line, got, c.want)
 		}
 	}

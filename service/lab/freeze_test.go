@@ -25,7 +25,7 @@ func (s *scene) next(a *Adverts, from *Member) Advert {
 	s.t.Helper()
 	since := time.Now()
 	var found []Advert
-	if !eventually(5*interval, func() bool { found = a.Between(from, since, time.Time{}); return len(found) > 0 }) {
+	if !Eventually(5*interval, func() bool { found = a.Between(from, since, time.Time{}); return len(found) > 0 }) {
 		s.t.Fatalf("%s sends no advert", from.Name())
 	}
 	return found[0]

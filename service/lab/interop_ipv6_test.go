@@ -56,7 +56,7 @@ func newMeeting6(t *testing.T) *meeting {
 	s := newMeetingOf(t, p, observer)
 	for _, m := range p.Members() {
 		for _, port := range []string{HeartbeatPort, "p3p1", "p3p2"} {
-			if !eventually(settlePatience, func() bool { return linkLocal(m, port) }) {
+			if !Eventually(settlePatience, func() bool { return linkLocal(m, port) }) {
 				t.Fatalf("%s has no link-local address on %s", m.Name(), port)
 			}
 		}

@@ -183,7 +183,7 @@ func (s *scene) undisturbed(from time.Time) {
 func (s *scene) awaitLine(m *Member, from time.Time, text string, patience time.Duration) Line {
 	s.t.Helper()
 	var found Line
-	ok := eventually(patience, func() bool {
+	ok := Eventually(patience, func() bool {
 		lines := m.Log.Between(from, time.Time{})
 		at := slices.IndexFunc(lines, func(l Line) bool { return strings.Contains(l.Text, text) })
 		if at >= 0 {
@@ -195,18 +195,6 @@ func (s *scene) awaitLine(m *Member, from time.Time, text string, patience time.
 		s.t.Fatalf("%s does not say %q within %v", m.Name(), text, patience)
 	}
 	return found
-}
-
-// eventually looks until a condition holds, for up to the given time.
-func eventually(patience time.Duration, holds func() bool) bool {
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !holds(); <-tick.C {
-		if time.Now().After(deadline) {
-			return false
-		}
-	}
-	return true
 }
 
 // why is the part of `standfast why --json` that the tests read.

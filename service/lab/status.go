@@ -78,6 +78,18 @@ func (m *Member) AwaitStatus(patience time.Duration, match func(Status) bool) (S
 	}
 }
 
+// Eventually looks until a condition holds, for up to the given time, and says whether it came to hold.
+func Eventually(patience time.Duration, holds func() bool) bool {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
+
 // calibrated tells whether every port that serves is calibrated: its silence would count.
 func (p *Pair) calibrated(s Status) bool {
 	n := 0

@@ -90,7 +90,7 @@ func (s *scene) has(m *Member, r route) bool {
 
 func (s *scene) awaitRoute(m *Member, r route, there bool, patience time.Duration) {
 	s.t.Helper()
-	if !eventually(patience, func() bool { return s.has(m, r) == there }) {
+	if !Eventually(patience, func() bool { return s.has(m, r) == there }) {
 		s.t.Errorf("route %v on %s: there %v, want %v", r.prefix, m.Name(), !there, there)
 	}
 }
@@ -308,7 +308,7 @@ func TestNotify(t *testing.T) {
 // notified waits until the scripts of A have been told so many things, and returns all they were told.
 func (s *scene) notified(n int) (told []string) {
 	s.t.Helper()
-	eventually(5*time.Second, func() bool {
+	Eventually(5*time.Second, func() bool {
 		text, _ := os.ReadFile(filepath.Join(s.A.Dir(), "notified")) // not there before the first
 		told = nil
 		for line := range strings.Lines(string(text)) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"standfast/service/lab"
 )
 
 // defectVariable tells a daemon with defects which one it has. It shows at the first SIGHUP.
@@ -118,7 +120,7 @@ func bitten(by syscall.Signal) func(*stage) error {
 		}
 		one := s.supervisors[s.A]
 		bound := s.notice + s.watchdog*4/3 + 2*time.Second // it is fed three times in its interval
-		if !s.eventually(bound+patience, func() bool { return len(one.Report().Kills) > 0 }) {
+		if !lab.Eventually(bound+patience, func() bool { return len(one.Report().Kills) > 0 }) {
 			s.complain("the watchdog does not bite")
 			return nil
 		}

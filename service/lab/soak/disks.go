@@ -265,7 +265,7 @@ func restarted(s *stage) error {
 			return err
 		}
 		begun := time.Now()
-		if !s.eventually(patience, func() bool { return one.Report().Ready == r.Ready+1 }) {
+		if !lab.Eventually(patience, func() bool { return one.Report().Ready == r.Ready+1 }) {
 			s.complain("the service does not start again")
 			return nil
 		}

@@ -23,7 +23,7 @@ func killedService(s *stage) error {
 
 // restarted wants PID 1 to start A's service again, once and with helpers. Until A serves again B does, and both never.
 func (s *stage) restarted() error {
-	if !s.eventually(patience, func() bool { r := s.supervisors[s.A].Report(); return r.Starts == 2 && r.Ready == 2 }) {
+	if !lab.Eventually(patience, func() bool { r := s.supervisors[s.A].Report(); return r.Starts == 2 && r.Ready == 2 }) {
 		s.complain("the service is not there again")
 	}
 	if err := s.regained(s.began); err != nil {
@@ -109,7 +109,7 @@ func (s *stage) killHelper(m *lab.Member, task string) error {
 		return err
 	}
 	begun := time.Now()
-	back := s.eventually(patience, func() bool {
+	back := lab.Eventually(patience, func() bool {
 		now, err := s.helpers(m)
 		return err == nil && now[task] != 0 && now[task] != victim
 	})
@@ -127,7 +127,7 @@ func (s *stage) scriptsRun() error {
 	if _, err := s.await(lab.MasterDown+patience, lab.SideB); err != nil {
 		return err
 	}
-	told := s.eventually(patience, func() bool {
+	told := lab.Eventually(patience, func() bool {
 		text, _ := os.ReadFile(filepath.Join(s.B.Dir(), "notified")) // not there before the first
 		return strings.Contains(string(text), "promotemaster")
 	})

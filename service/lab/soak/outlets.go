@@ -207,11 +207,11 @@ func (s *stage) thaw() error {
 		before, at := one.Report(), time.Now()
 		one.Journal.Open()
 		one.Notify.Open()
-		fed := s.eventually(2*s.watchdog, func() bool { return one.Report().Pings > before.Pings })
+		fed := lab.Eventually(2*s.watchdog, func() bool { return one.Report().Pings > before.Pings })
 		if !fed {
 			s.complain("%s does not feed the watchdog after PID 1 hears again", m.Name())
 		}
-		told := s.eventually(settleAfter, func() bool { return said(m, at, "messages lost") })
+		told := lab.Eventually(settleAfter, func() bool { return said(m, at, "messages lost") })
 		if !told {
 			s.complain("%s does not say how many messages were lost", m.Name())
 		}
@@ -231,18 +231,6 @@ func said(m *lab.Member, since time.Time, text string) bool {
 		}
 	}
 	return false
-}
-
-// eventually looks until a condition holds, for up to the given time.
-func (s *stage) eventually(patience time.Duration, holds func() bool) bool {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !holds(); <-tick.C {
-		if time.Now().After(deadline) {
-			return false
-		}
-	}
-	return true
 }
 
 // why is the part of `standfast why --json` that is judged.

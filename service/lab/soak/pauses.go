@@ -56,7 +56,7 @@ func pause(d time.Duration) func(*stage) error {
 
 // listened wants A's first word since a moment to come after it has listened for a master-down interval.
 func (s *stage) listened(since time.Time) {
-	if !s.eventually(patience, func() bool { return len(s.adverts.Between(s.A, since, time.Time{})) > 0 }) {
+	if !lab.Eventually(patience, func() bool { return len(s.adverts.Between(s.A, since, time.Time{})) > 0 }) {
 		s.complain("A says nothing more")
 		return
 	}
