@@ -63,8 +63,9 @@ var looks = map[string]look{
 	"up":      {5, "#bfe0c6", "#1d2733", "carrier"},
 	"down":    {6, "#4a4a4a", "#ffffff", "no carrier"},
 	"answers": {7, "#2b7a4b", "#ffffff", "answers"},
-	"silent":  {8, "#f1eee6", "#1d2733", "nobody answers"},
-	"lost":    {9, "#b3122f", "#ffffff", "lost"},
+	"both":    {8, "#7a2a8c", "#ffffff", "two answer"},
+	"silent":  {9, "#f1eee6", "#1d2733", "nobody answers"},
+	"lost":    {10, "#b3122f", "#ffffff", "lost"},
 }
 
 // Kinds lists what a span may be, in the order of the legend.

@@ -156,7 +156,7 @@ func (p plan) play(ctx context.Context, l *lab) (wrong int, err error) {
 				return wrong, fmt.Errorf("story %s could not begin: %w", s.key, err)
 			}
 			w := l.watch(s.key, d)
-			err := s.tell(ctx, w)
+			err := errors.Join(s.tell(ctx, w), w.draw(p.drawings))
 			o := w.out
 			if err != nil {
 				o.Wrong = append(o.Wrong, err.Error())

@@ -47,6 +47,7 @@ type router struct {
 	mu     sync.Mutex
 	vm     *machine.Machine // nil before its first power
 	lit    bool             // the carrier of its end of the cable
+	past   past             // for the pictures
 	dark   bool             // its own end of the cable gives no light: it begins anew, or the card is out
 	maimed bool             // a part was pulled out; it wants new power to have it again
 }
@@ -138,6 +139,7 @@ func (r *router) light(on bool) error {
 		return err
 	}
 	r.lit = on
+	r.past.carrier = append(r.past.carrier, change{r.lab.now(), on})
 	return nil
 }
 
@@ -161,6 +163,9 @@ func (r *router) powerOn(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	r.vm, r.lit, r.dark, r.maimed = vm, false, false, false
+	now := l.now()
+	r.past.power = append(r.past.power, change{now, true})
+	r.past.carrier = append(r.past.carrier, change{now, false})
 	r.mu.Unlock()
 	go r.attend(vm)
 	return l.settle()
@@ -171,6 +176,11 @@ func (r *router) attend(vm *machine.Machine) {
 	for {
 		select {
 		case <-vm.Ended():
+			r.mu.Lock()
+			if r.vm == vm {
+				r.past.power = append(r.past.power, change{r.lab.now(), false})
+			}
+			r.mu.Unlock()
 			_ = r.lab.settle() // the machine whose link it sets may end as well
 			return
 		case <-vm.Resets():

@@ -1,11 +1,9 @@
 package machine
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -13,7 +11,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -212,6 +209,10 @@ func (m *Machine) Resets() <-chan string { return m.qmp.resets }
 // Console is what the serial port said until now.
 func (m *Machine) Console() string { return m.log.text() }
 
+// Lines are what the serial port said until now, with the moments at which it did. What is said by way of a log comes when the log gets to it, and an
+// emulated port takes its time as well: a moment is never too early.
+func (m *Machine) Lines() []Line { return m.log.lines() }
+
 // Run has the shell in the machine run a script, and returns what it said; an error also where its exit status is not 0. A machine that does not
 // answer until ctx ends has no shell any more, until it has booted again.
 func (m *Machine) Run(ctx context.Context, script string) (string, error) {
@@ -221,23 +222,3 @@ func (m *Machine) Run(ctx context.Context, script string) (string, error) {
 	}
 	return out, nil
 }
-
-// console keeps what was said.
-type console struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (c *console) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.all.Write(p)
-}
-
-func (c *console) text() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.all.String()
-}
-
-var _ io.Writer = (*console)(nil)
