@@ -92,9 +92,12 @@ func TestRPMAsksForNothing(t *testing.T) {
 // TestRPMHasTheScriptletsOfTheTree: rpm expands macros in them when it builds.
 func TestRPMHasTheScriptletsOfTheTree(t *testing.T) {
 	file := only(t, packages(t, "..", "amd64", "1"), ".rpm")
-	for tag, name := range map[string]string{"POSTIN": "post", "PREUN": "preun", "POSTUN": "postun"} {
-		got := command(t, nil, "rpm", "-qp", "--qf", "%{"+tag+"PROG} %{"+tag+"}", file)
-		if diff := cmp.Diff("/bin/sh "+strings.TrimSpace(read(t, "scriptlets/"+name)), strings.TrimSpace(got)); diff != "" {
+	whole := scripts(t)
+	for tags, name := range map[string]string{
+		"POSTINPROG} %{POSTIN": "post", "PREUNPROG} %{PREUN": "preun", "POSTUNPROG} %{POSTUN": "postun", "TRIGGERSCRIPTPROG} %{TRIGGERSCRIPTS": "triggerin",
+	} {
+		got := command(t, nil, "rpm", "-qp", "--qf", "%{"+tags+"}", file)
+		if diff := cmp.Diff("/bin/sh "+strings.TrimSpace(whole[name]), strings.TrimSpace(got)); diff != "" {
 			t.Error(name, diff)
 		}
 	}
@@ -196,6 +199,39 @@ func TestRPMComesAndGoes(t *testing.T) {
 	if diff := cmp.Diff(before, r.tree()); diff != "" {
 		t.Error("left behind:", diff)
 	}
+}
+
+// TestDropInsFollowAnUpdateOfSystemd: an update of the distribution does not touch the package.
+func TestDropInsFollowAnUpdateOfSystemd(t *testing.T) {
+	r := newRouter(t, tools("239", true))
+	r.manage("rpm", "-i", "--nodeps", only(t, packages(t, "..", runtime.GOARCH, "1"), ".rpm"))
+	if diff := cmp.Diff(dropIns(t, "239"), r.links()); diff != "" {
+		t.Error("before:", diff)
+	}
+	r.arm(tools("252", true))
+	r.calls()
+	if said := r.manage("rpm", "-i", "--nodeps", emptyRPM(t, "systemd")); said != "" {
+		t.Error("the update said:", said)
+	}
+	if diff := cmp.Diff(dropIns(t, "239", "252"), r.links()); diff != "" {
+		t.Error("afterwards:", diff)
+	}
+	if diff := cmp.Diff([]string{"systemctl daemon-reload"}, r.calls()); diff != "" {
+		t.Error("asked:", diff)
+	}
+}
+
+// emptyRPM builds a package that is nothing but a name.
+func emptyRPM(t *testing.T, name string) string {
+	t.Helper()
+	folder := t.TempDir()
+	spec := filepath.Join(folder, "spec")
+	text := "Name: " + name + "\nVersion: 1\nRelease: 1\nSummary: Nothing\nLicense: None\nBuildArch: noarch\n%description\nNothing.\n%files\n"
+	if err := os.WriteFile(spec, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command(t, []string{"HOME=" + folder}, "rpmbuild", "-bb", "--quiet", "--define=_topdir "+folder, "--define=_rpmdir "+folder, spec)
+	return only(t, filepath.Join(folder, "noarch"), ".rpm")
 }
 
 // TestRPMKeepsAConfiguration that somebody has changed, through an upgrade and a removal.

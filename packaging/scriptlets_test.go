@@ -13,9 +13,10 @@ import (
 // scripts are the scriptlets as each package manager gets them.
 func scripts(t *testing.T) map[string]string {
 	t.Helper()
-	post, preun, postun := read(t, "scriptlets/post"), read(t, "scriptlets/preun"), read(t, "scriptlets/postun")
+	dropins := read(t, "scriptlets/dropins")
+	post, preun, postun := dropins+read(t, "scriptlets/post"), read(t, "scriptlets/preun"), read(t, "scriptlets/postun")
 	return map[string]string{
-		"post": post, "preun": preun, "postun": postun,
+		"post": post, "preun": preun, "postun": postun, "triggerin": dropins + read(t, "scriptlets/triggerin"),
 		"postinst": read(t, "deb/postinst") + post, "prerm": read(t, "deb/prerm") + preun, "postrm": read(t, "deb/postrm") + postun,
 	}
 }
@@ -66,7 +67,7 @@ func TestDropInsFollowSystemd(t *testing.T) {
 		t.Run(test.release, func(t *testing.T) {
 			r := newRouter(t, tools(test.release, true))
 			r.deliver()
-			r.run(read(t, "scriptlets/post"), "1")
+			r.run(scripts(t)["post"], "1")
 			if diff := cmp.Diff(test.want, append([]string(nil), r.links()...)); diff != "" {
 				t.Error(diff)
 			}
@@ -77,14 +78,14 @@ func TestDropInsFollowSystemd(t *testing.T) {
 func TestDropInsAreLinkedAnewByAnUpgrade(t *testing.T) {
 	r := newRouter(t, tools("257", true))
 	r.deliver()
-	r.run(read(t, "scriptlets/post"), "1")
+	r.run(scripts(t)["post"], "1")
 	before := r.links()
-	r.run(read(t, "scriptlets/post"), "2")
+	r.run(scripts(t)["post"], "2")
 	if diff := cmp.Diff(before, r.links()); diff != "" {
 		t.Error("the same package:", diff)
 	}
 	r.must(os.RemoveAll(r.path("usr/share/standfast/systemd/252")))
-	r.run(read(t, "scriptlets/post"), "2")
+	r.run(scripts(t)["post"], "2")
 	if diff := cmp.Diff([]string{"standfast.service.d/50-239.conf", "standfast.service.d/50-257.conf"}, r.links()); diff != "" {
 		t.Error("a package without one of them:", diff)
 	}
@@ -130,6 +131,8 @@ func TestLife(t *testing.T) {
 		{"erased", "preun", []string{"0"}, erased, ""},
 		{"has been erased", "postun", []string{"0"}, swept, ""},
 
+		{"systemd was updated", "triggerin", []string{"1", "1"}, []string{reload}, ""},
+
 		{"dpkg installs", "postinst", []string{"configure", ""}, []string{group, tmpfiles, preset, reload}, ""},
 		{"dpkg upgrades", "postinst", []string{"configure", "0.0.9-1"}, []string{group, tmpfiles, reload, replace, active}, goesOn},
 		{"dpkg gives an upgrade up", "postinst", []string{"abort-upgrade", "0.2.0-1"}, nil, ""},
@@ -164,7 +167,7 @@ func TestLife(t *testing.T) {
 func TestRuntimeFolder(t *testing.T) {
 	r := newRouter(t, nil)
 	for range 2 {
-		r.run(read(t, "scriptlets/post"), "1")
+		r.run(scripts(t)["post"], "1")
 		info, err := os.Stat(r.path("run/standfast"))
 		r.must(err)
 		if info.Mode().Perm() != 0o755 {

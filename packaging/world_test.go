@@ -43,10 +43,16 @@ func newRouter(t *testing.T, tools map[string]string) router {
 	for _, tool := range []string{"ln", "mkdir", "rm", "rmdir"} {
 		r.copyProgram("/bin/" + tool)
 	}
+	r.arm(tools)
+	return r
+}
+
+// arm gives it tools, in the place of those of the same name.
+func (r router) arm(tools map[string]string) {
+	r.t.Helper()
 	for name, body := range tools {
 		r.write("usr/bin/"+name, "#!/bin/sh\necho "+name+" \"$@\" >>/calls\n"+body+"\n", 0o755)
 	}
-	return r
 }
 
 // tools are those of a host with a release of systemd; running says that PID 1 is that systemd.
