@@ -51,7 +51,7 @@ func only(t *testing.T, folder, suffix string) string {
 func TestTheSameBytesFromAnotherFolder(t *testing.T) {
 	here := packages(t, "..", "amd64", "1")
 	tree := t.TempDir()
-	command(t, nil, "cp", "-R", "../packaging", "../README.md", "../CHANGELOG.md", "../LICENSE", tree)
+	command(t, nil, "cp", "-R", "../packaging", "../docs", "../README.md", "../CHANGELOG.md", "../LICENSE", tree)
 	command(t, nil, "install", "-D", "../service/standfast/main.go", filepath.Join(tree, "service/standfast/main.go"))
 	there := packages(t, tree, "amd64", "1")
 	for _, suffix := range []string{".rpm", ".deb"} {
@@ -232,6 +232,16 @@ func emptyRPM(t *testing.T, name string) string {
 	}
 	command(t, []string{"HOME=" + folder}, "rpmbuild", "-bb", "--quiet", "--define=_topdir "+folder, "--define=_rpmdir "+folder, spec)
 	return only(t, filepath.Join(folder, "noarch"), ".rpm")
+}
+
+// TestPackageHasThePagesForTheNight: who was woken has the router, and perhaps no network.
+func TestPackageHasThePagesForTheNight(t *testing.T) {
+	files := strings.Split(command(t, nil, "rpm", "-qpd", only(t, packages(t, "..", "amd64", "1"), ".rpm")), "\n")
+	for _, name := range []string{"doc/standfast/README.md", "doc/standfast/docs/on-call.md", "doc/standfast/docs/install.md", "man/man8/standfast.8.gz", "man/man5/standfast.conf.5.gz"} {
+		if !slices.Contains(files, "/usr/share/"+name) {
+			t.Errorf("%s is not among the documents: %q", name, files)
+		}
+	}
 }
 
 // TestRPMKeepsAConfiguration that somebody has changed, through an upgrade and a removal.
