@@ -21,7 +21,7 @@ const (
 
 func stories() []story {
 	ours, all := []daemon{standfast}, []daemon{standfast, keepalived, untracked}
-	two := []daemon{standfast, untracked}
+	two := []daemon{standfast, keepalived}
 	return []story{
 		{"p", "the package as it is installed, and reloads", true, ours, installed},
 		{"c", "the cable is out, both live", true, all, cableOut},
