@@ -94,16 +94,20 @@ func (w *watch) end(ctx context.Context) outcome {
 	return *o
 }
 
-// still wants a story in which nothing moves.
+// stumble is how long an emulated machine may answer nobody because its host does something else. Addresses that were really gone cost packets, too.
+const stumble = 500 * time.Millisecond
+
+// still wants a story in which nothing moves, and no daemon says that anything does.
 func (o *outcome) still() {
-	if o.Lost > 0 || o.Moves > 0 || len(o.Entered) > 0 || o.Nobody > 0 || o.Both > 0 {
-		o.Wrong = append(o.Wrong, fmt.Sprintf("nothing was to move: %s", o.figures()))
+	o.quiet()
+	if len(o.Entered) > 0 {
+		o.Wrong = append(o.Wrong, fmt.Sprintf("no daemon was to enter another state: %s", o.figures()))
 	}
 }
 
 // quiet wants a story in which the one who serves goes on, whatever the other one's daemon says of itself.
 func (o *outcome) quiet() {
-	if o.Lost > 0 || o.Moves > 0 || o.Nobody > 0 || o.Both > 0 {
+	if o.Lost > 0 || o.Moves > 0 || o.Both > 0 || o.Nobody > stumble {
 		o.Wrong = append(o.Wrong, fmt.Sprintf("nothing was to move: %s", o.figures()))
 	}
 }
