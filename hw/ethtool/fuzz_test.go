@@ -127,10 +127,8 @@ func FuzzMode(f *testing.F) {
 
 // FuzzRest lets everything else decode any bytes.
 func FuzzRest(f *testing.F) {
-	seeds(f, "info", "power", "cable", "page", "driver", "oldlink")
+	seeds(f, "cable", "page", "driver", "oldlink")
 	f.Fuzz(func(t *testing.T, b []byte) {
-		decodeInfo(b)
-		decodeModulePower(b)
 		if page := decodePage(b); len(page) > len(b) {
 			t.Fatalf("%d bytes of a module in %d", len(page), len(b))
 		}
@@ -215,7 +213,7 @@ func TestDecodeAllocations(t *testing.T) {
 	unwanted := encode(func(ae *netlink.AttributeEncoder) { ae.Bytes(1000, make([]byte, 60)) })
 	huge := encode(bitset(unix.ETHTOOL_A_LINKMODES_PEER, math.MaxUint32, []uint32{1}, nil))
 	long := append(slices.Repeat(unwanted, 1000), huge...)
-	if n := testing.AllocsPerRun(100, func() { decodeMode(long); decodeLink(long); decodeInfo(long) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { decodeMode(long); decodeLink(long) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

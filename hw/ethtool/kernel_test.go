@@ -84,10 +84,6 @@ func TestRunningKernel(t *testing.T) {
 				t.Errorf("after the cut: %+v, %v", got, err)
 			}
 		}
-		info, err := l.client.Info(l.index)
-		if err != nil || info.Connector != known(ConnectorTwistedPair) {
-			t.Errorf("info %+v, %v", info, err)
-		}
 		driver, err := l.client.Driver(l.index)
 		want := Driver{Name: "tun", Version: "1.6", Bus: "tap"}
 		if diff := cmp.Diff(want, driver); err != nil || diff != "" {
@@ -102,21 +98,15 @@ func TestUnsupported(t *testing.T) {
 	l := newLaboratory(t)
 	l.in(t, func() error {
 		for name, ask := range map[string]func() error{
-			"module":           func() error { _, err := l.client.Module(l.index); return err },
-			"module, old":      func() error { _, err := l.older().Module(l.index); return err },
-			"module power old": func() error { _, err := l.older().ModulePower(l.index); return err },
-			"info, old":        func() error { _, err := l.older().Info(l.index); return err },
-			"cable test":       func() error { _, err := TestCable(t.Context(), l.index); return err },
-			"MII":              func() error { _, err := l.client.MII(l.index); return err },
-			"driver of lo":     func() error { _, err := l.client.Driver(1); return err },
+			"module":       func() error { _, err := l.client.Module(l.index); return err },
+			"module, old":  func() error { _, err := l.older().Module(l.index); return err },
+			"cable test":   func() error { _, err := TestCable(t.Context(), l.index); return err },
+			"MII":          func() error { _, err := l.client.MII(l.index); return err },
+			"driver of lo": func() error { _, err := l.client.Driver(1); return err },
 		} {
 			if err := ask(); !IsUnsupported(err) || IsDetached(err) || errors.Is(err, ErrGone) || errors.Is(err, ErrModuleSilent) {
 				t.Errorf("%s: %v", name, err)
 			}
-		}
-		// Here the kernel answers, and leaves out what it does not know.
-		if got, err := l.client.ModulePower(l.index); err != nil || got != (ModulePower{}) {
-			t.Errorf("power of no module: %+v, %v", got, err)
 		}
 		return nil
 	})
@@ -128,15 +118,13 @@ func TestGone(t *testing.T) {
 	const nobody = 99999
 	l.in(t, func() error {
 		for name, ask := range map[string]func() error{
-			"link":         func() error { _, err := l.client.Link(nobody); return err },
-			"link, old":    func() error { _, err := l.older().Link(nobody); return err },
-			"mode":         func() error { _, err := l.client.Mode(nobody); return err },
-			"mode, old":    func() error { _, err := l.older().Mode(nobody); return err },
-			"info":         func() error { _, err := l.client.Info(nobody); return err },
-			"module":       func() error { _, err := l.client.Module(nobody); return err },
-			"module, old":  func() error { _, err := l.older().Module(nobody); return err },
-			"module power": func() error { _, err := l.client.ModulePower(nobody); return err },
-			"cable test":   func() error { _, err := TestCable(context.Background(), nobody); return err },
+			"link":        func() error { _, err := l.client.Link(nobody); return err },
+			"link, old":   func() error { _, err := l.older().Link(nobody); return err },
+			"mode":        func() error { _, err := l.client.Mode(nobody); return err },
+			"mode, old":   func() error { _, err := l.older().Mode(nobody); return err },
+			"module":      func() error { _, err := l.client.Module(nobody); return err },
+			"module, old": func() error { _, err := l.older().Module(nobody); return err },
+			"cable test":  func() error { _, err := TestCable(context.Background(), nobody); return err },
 		} {
 			if err := ask(); !errors.Is(err, ErrGone) || IsDetached(err) || IsUnsupported(err) {
 				t.Errorf("%s: %v", name, err)

@@ -154,7 +154,7 @@ func (p place) offset() uint32 {
 // memory reads a place. What it returns may be shorter than half.
 type memory func(place) ([]byte, error)
 
-// Attributes of MODULE_EEPROM and MODULE messages (linux/ethtool_netlink.h), which x/sys lacks.
+// Attributes of MODULE_EEPROM messages (linux/ethtool_netlink.h), which x/sys lacks.
 const (
 	eepromOffset = 2
 	eepromLength = 3
@@ -162,9 +162,6 @@ const (
 	eepromBank   = 5
 	eepromDevice = 6
 	eepromData   = 7
-
-	modulePolicy = 2
-	modulePower  = 3
 )
 
 // page reads a place through netlink (Linux 5.13).
@@ -239,60 +236,4 @@ func row(at place, kind uint32) (offset uint32, ok bool) {
 		offset += 2 * half
 	}
 	return offset, at.page == 0
-}
-
-// PowerPolicy is when a module is given power (ETHTOOL_MODULE_POWER_MODE_POLICY_…).
-type PowerPolicy uint8
-
-// The policies.
-const (
-	PowerPolicyUnknown PowerPolicy = iota
-	PowerPolicyHigh                // always
-	PowerPolicyAuto                // while the port is administratively up
-)
-
-// String returns "unknown", "high" or "auto".
-func (p PowerPolicy) String() string { return word(int(p), "unknown", "high", "auto") }
-
-// PowerMode is whether a module has power for its transmitter (ETHTOOL_MODULE_POWER_MODE_…).
-type PowerMode uint8
-
-// The modes.
-const (
-	PowerModeUnknown PowerMode = iota // there is no module, or the driver does not say
-	PowerModeLow                      // the module sends nothing
-	PowerModeHigh
-)
-
-// String returns "unknown", "low" or "high".
-func (p PowerMode) String() string { return word(int(p), "unknown", "low", "high") }
-
-// ModulePower is how a module is powered (ETHTOOL_MSG_MODULE_GET, Linux 5.16; mlxsw and bnxt).
-type ModulePower struct {
-	Policy PowerPolicy
-	Mode   PowerMode
-}
-
-// ModulePower asks how the module in a port is powered.
-func (c *Client) ModulePower(index int) (ModulePower, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	b, err := c.ask(question{command: unix.ETHTOOL_MSG_MODULE_GET, reply: unix.ETHTOOL_MSG_MODULE_GET_REPLY, index: index})
-	if err != nil {
-		return ModulePower{}, fmt.Errorf("power of the module of port %d: %w", index, err)
-	}
-	return decodeModulePower(b), nil
-}
-
-// decodeModulePower reads a MODULE reply.
-func decodeModulePower(b []byte) (p ModulePower) {
-	for kind, v := range attributes(b) {
-		switch kind {
-		case modulePolicy:
-			p.Policy = PowerPolicy(number[uint8](v).V)
-		case modulePower:
-			p.Mode = PowerMode(number[uint8](v).V)
-		}
-	}
-	return p
 }

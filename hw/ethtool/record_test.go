@@ -30,8 +30,6 @@ var (
 var decoders = map[string]func(b []byte) any{
 	"link":     func(b []byte) any { return decodeLink(b) },
 	"mode":     func(b []byte) any { return decodeMode(b) },
-	"info":     func(b []byte) any { return decodeInfo(b) },
-	"power":    func(b []byte) any { return decodeModulePower(b) },
 	"cable":    func(b []byte) any { return decodeCable(b) },
 	"page":     func(b []byte) any { return decodePage(b) },
 	"oldlink":  func(b []byte) any { return decodeOldLink(b) },
@@ -213,8 +211,7 @@ type recording struct {
 
 func (r recordings) add(file, what string, b []byte) {
 	// What does not depend on the state of a port is recorded once.
-	constant := slices.Contains([]string{"driver", "info", "power"}, file)
-	if constant && slices.ContainsFunc(r[file], func(other recording) bool { return bytes.Equal(other.b, b) }) {
+	if file == "driver" && slices.ContainsFunc(r[file], func(other recording) bool { return bytes.Equal(other.b, b) }) {
 		return
 	}
 	r[file] = append(r[file], recording{what, b})
@@ -321,8 +318,6 @@ func (r recorder) port(what string, index int) {
 	}{
 		{"link", question{command: unix.ETHTOOL_MSG_LINKSTATE_GET, reply: unix.ETHTOOL_MSG_LINKSTATE_GET_REPLY, flags: unix.ETHTOOL_FLAG_STATS}},
 		{"mode", question{command: unix.ETHTOOL_MSG_LINKMODES_GET, reply: unix.ETHTOOL_MSG_LINKMODES_GET_REPLY, flags: unix.ETHTOOL_FLAG_COMPACT_BITSETS}},
-		{"info", question{command: unix.ETHTOOL_MSG_LINKINFO_GET, reply: unix.ETHTOOL_MSG_LINKINFO_GET_REPLY}},
-		{"power", question{command: unix.ETHTOOL_MSG_MODULE_GET, reply: unix.ETHTOOL_MSG_MODULE_GET_REPLY}},
 	} {
 		q.question.index = index
 		b, err := r.client.family.ask(q.question)
@@ -532,19 +527,6 @@ func constructModes(r recordings) {
 }
 
 func constructRest(r recordings) {
-	r.constructed("power", "mlxsw, module without power until the port is up.", encode(func(ae *netlink.AttributeEncoder) {
-		about(ae)
-		ae.Uint8(modulePolicy, uint8(PowerPolicyAuto))
-		ae.Uint8(modulePower, uint8(PowerModeLow))
-	}))
-	r.constructed("info", "a fibre port with an external transceiver.", encode(func(ae *netlink.AttributeEncoder) {
-		about(ae)
-		ae.Uint8(unix.ETHTOOL_A_LINKINFO_PORT, uint8(ConnectorFibre))
-		ae.Uint8(unix.ETHTOOL_A_LINKINFO_PHYADDR, 1)
-		ae.Uint8(unix.ETHTOOL_A_LINKINFO_TP_MDIX, uint8(CrossingCrossed))
-		ae.Uint8(unix.ETHTOOL_A_LINKINFO_TP_MDIX_CTRL, uint8(CrossingAuto))
-		ae.Uint8(unix.ETHTOOL_A_LINKINFO_TRANSCEIVER, 1)
-	}))
 	r.constructed("page", "MODULE_EEPROM reply with the first bytes of an SFP.", encode(func(ae *netlink.AttributeEncoder) {
 		about(ae)
 		ae.Bytes(eepromData, []byte{0x03, 0x04, 0x07, 0x10})
