@@ -305,9 +305,6 @@ func TestStrings(t *testing.T) {
 	}{
 		{Unknown, "unknown"}, {Down, "down"}, {Up, "up"}, {Carrier(99), "unknown"},
 		{DuplexUnknown, "unknown"}, {DuplexHalf, "half"}, {DuplexFull, "full"}, {Duplex(99), "unknown"},
-		{RoleUnsupported, "unsupported"}, {RoleMaster, "master"}, {RoleSlave, "slave"}, {RoleFailed, "failed"}, {Role(99), "99"},
-		{WishMaster, "preferred master"}, {WishSlaveOnly, "forced slave"}, {RoleWish(99), "99"},
-		{RateMatchNone, "none"}, {RateMatchOpenLoop, "open loop"},
 		{KindSFP, "SFP"}, {KindCMIS, "CMIS"},
 		{Pair(0), "A"}, {Pair(3), "D"}, {CableOpen, "open"}, {CableUnresolved, "not resolvable"},
 		{Reason{State: ExtNoCable}, "no cable"},

@@ -36,8 +36,6 @@ type Link struct {
 	// kernel asks only while the port is administratively up. Prefer Reason, which leaves out what means nothing.
 	State    Maybe[ExtState]
 	Substate Maybe[uint8]
-	// Quality is the signal quality index, 0 … BestQuality (automotive and single-pair PHYs only).
-	Quality, BestQuality Maybe[uint32]
 	// Downs counts the losses of link since the driver was loaded (Linux 6.2, and drivers that count).
 	Downs Maybe[uint32]
 }
@@ -197,10 +195,6 @@ func decodeLink(b []byte) (l Link) {
 		switch kind {
 		case unix.ETHTOOL_A_LINKSTATE_LINK:
 			l.Carrier = carrier(number[uint32](v))
-		case unix.ETHTOOL_A_LINKSTATE_SQI:
-			l.Quality = number[uint32](v)
-		case unix.ETHTOOL_A_LINKSTATE_SQI_MAX:
-			l.BestQuality = number[uint32](v)
 		case unix.ETHTOOL_A_LINKSTATE_EXT_STATE:
 			state := number[uint8](v)
 			l.State = Maybe[ExtState]{state.Known, ExtState(state.V)}

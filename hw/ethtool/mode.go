@@ -29,56 +29,6 @@ func (d Duplex) String() string {
 	return "unknown"
 }
 
-// Role is which side of a 1000BASE-T or single-pair link gives the clock.
-type Role uint8
-
-// The roles, numbered as MASTER_SLAVE_STATE_… in linux/ethtool.h. A port that is Master takes about 750 ms to notice that a
-// 1000BASE-T link is gone, a Slave about 350 ms.
-const (
-	RoleUnsupported Role = iota // the driver does not say, or the kind of link has no roles
-	RoleUnknown                 // the driver does not know
-	RoleMaster
-	RoleSlave
-	RoleFailed // the partners could not agree
-)
-
-// String returns "unsupported", "unknown", "master", "slave" or "failed".
-func (r Role) String() string {
-	return word(int(r), "unsupported", "unknown", "master", "slave", "failed")
-}
-
-// RoleWish is how a port is configured to come to its role.
-type RoleWish uint8
-
-// The wishes, numbered as MASTER_SLAVE_CFG_… in linux/ethtool.h.
-const (
-	WishUnsupported RoleWish = iota
-	WishUnknown
-	WishMaster
-	WishSlave
-	WishMasterOnly
-	WishSlaveOnly
-)
-
-// String returns lower-case words as ethtool has them.
-func (w RoleWish) String() string {
-	return word(int(w), "unsupported", "unknown", "preferred master", "preferred slave", "forced master", "forced slave")
-}
-
-// RateMatching is how a PHY joins a MAC of another speed.
-type RateMatching uint8
-
-// The ways, numbered as RATE_MATCH_… in linux/ethtool.h.
-const (
-	RateMatchNone RateMatching = iota
-	RateMatchPause
-	RateMatchCRS
-	RateMatchOpenLoop
-)
-
-// String returns "none", "pause", "crs" or "open loop".
-func (r RateMatching) String() string { return word(int(r), "none", "pause", "crs", "open loop") }
-
 // word is the i-th word, or the number of what is younger than this program.
 func word(i int, words ...string) string {
 	if i < len(words) {
@@ -125,21 +75,12 @@ type Mode struct {
 	SpeedMbit int
 	// Duplex is DuplexUnknown when there is no link or the driver does not say.
 	Duplex Duplex
-	// Autoneg is whether speed and duplex are negotiated.
-	Autoneg Maybe[bool]
 	// Supported and Announced are what this port has and what it tells its partner.
 	Supported, Announced Modes
 	// Partner is what the partner announces. Empty means nothing: most drivers do not say, or only while the link is up. While it
 	// is down, anything here may be of the past (8139cp and e1000e repeat what they saw when the link was up; phylib and tg3
 	// leave it empty), so it is no proof of a partner with power. [MII] can give one.
 	Partner Modes
-	// Role and RoleWish: none of the common server cards tells them (phylib PHYs do).
-	Role     Role
-	RoleWish RoleWish
-	// Lanes is how many lanes the link has (Linux 5.12; multi-lane ports only).
-	Lanes Maybe[uint32]
-	// RateMatching is set by Linux 6.1 and newer.
-	RateMatching Maybe[RateMatching]
 }
 
 // Mode asks the driver of a port how its link runs.
@@ -171,8 +112,6 @@ func (c *Client) mode(index int) (Mode, error) {
 func decodeMode(b []byte) (m Mode) {
 	for kind, v := range attributes(b) {
 		switch kind {
-		case unix.ETHTOOL_A_LINKMODES_AUTONEG:
-			m.Autoneg = boolean(number[uint8](v))
 		case unix.ETHTOOL_A_LINKMODES_OURS:
 			m.Announced, m.Supported = decodeModes(v)
 		case unix.ETHTOOL_A_LINKMODES_PEER:
@@ -181,15 +120,6 @@ func decodeMode(b []byte) (m Mode) {
 			m.SpeedMbit = speed(number[uint32](v))
 		case unix.ETHTOOL_A_LINKMODES_DUPLEX:
 			m.Duplex = duplex(number[uint8](v))
-		case unix.ETHTOOL_A_LINKMODES_MASTER_SLAVE_CFG:
-			m.RoleWish = RoleWish(number[uint8](v).V)
-		case unix.ETHTOOL_A_LINKMODES_MASTER_SLAVE_STATE:
-			m.Role = Role(number[uint8](v).V)
-		case unix.ETHTOOL_A_LINKMODES_LANES:
-			m.Lanes = number[uint32](v)
-		case unix.ETHTOOL_A_LINKMODES_RATE_MATCHING:
-			r := number[uint8](v)
-			m.RateMatching = Maybe[RateMatching]{r.Known, RateMatching(r.V)}
 		}
 	}
 	return m
@@ -226,8 +156,6 @@ func modes(b []byte, bits int) (m Modes) {
 	}
 	return m
 }
-
-func boolean(v Maybe[uint8]) Maybe[bool] { return Maybe[bool]{v.Known, v.V != 0} }
 
 // speed keeps special values out, of which there are SPEED_UNKNOWN (all ones) and 0.
 func speed(v Maybe[uint32]) int {

@@ -69,27 +69,16 @@ func (c *Client) settings(index int) (Mode, error) {
 
 // Offsets in struct ethtool_link_settings.
 const (
-	settingsSpeed    = 4
-	settingsDuplex   = 8
-	settingsAutoneg  = 11
-	settingsWords    = 15
-	settingsRoleWish = 17
-	settingsRole     = 18
-	settingsRate     = 19
+	settingsSpeed  = 4
+	settingsDuplex = 8
+	settingsWords  = 15
 )
 
-// decodeSettings reads a struct ethtool_link_settings with its bitmaps: supported, announced, the partner's. What kernels before
-// 5.7 and 6.1 leave zero reads as unsupported, which is what it means.
+// decodeSettings reads a struct ethtool_link_settings with its bitmaps: supported, announced, the partner's.
 func decodeSettings(b []byte) Mode {
 	m := Mode{
 		SpeedMbit: speed(number[uint32](b[settingsSpeed:][:4])),
 		Duplex:    duplex(known(b[settingsDuplex])),
-		Autoneg:   known(b[settingsAutoneg] != 0),
-		RoleWish:  RoleWish(b[settingsRoleWish]),
-		Role:      Role(b[settingsRole]),
-	}
-	if r := b[settingsRate]; r != 0 {
-		m.RateMatching = known(RateMatching(r))
 	}
 	words, maps := int(int8(b[settingsWords])), b[settingsSize:]
 	if words <= 0 || 3*4*words > len(maps) {
@@ -112,7 +101,6 @@ func decodeCommand(b []byte) Mode {
 	return Mode{
 		SpeedMbit: speed(known(rate)),
 		Duplex:    duplex(known(b[14])),
-		Autoneg:   known(b[18] != 0),
 		Supported: Modes{word(4)},
 		Announced: Modes{word(8)},
 		Partner:   Modes{word(32)},

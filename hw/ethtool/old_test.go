@@ -25,11 +25,11 @@ func settingsOf(words int, fill func(b []byte)) func(uint32, []byte) error {
 	}
 }
 
-// gigabitSettings is a gigabit slave whose partner announces 10 and 100 Mbit/s and nothing else.
+// gigabitSettings is a gigabit port whose partner announces 10 and 100 Mbit/s and nothing else.
 func gigabitSettings(words int) func(b []byte) {
 	return func(b []byte) {
 		binary.NativeEndian.PutUint32(b[settingsSpeed:], 1000)
-		b[settingsDuplex], b[settingsAutoneg], b[settingsRoleWish], b[settingsRole], b[settingsRate] = 1, 1, 2, 3, 1
+		b[settingsDuplex] = 1
 		for i, modes := range []uint32{0x60ff, 0x202f, 0x000f} {
 			binary.NativeEndian.PutUint32(b[settingsSize+4*words*i:], modes)
 		}
@@ -38,9 +38,8 @@ func gigabitSettings(words int) func(b []byte) {
 
 func TestSettings(t *testing.T) {
 	want := Mode{
-		SpeedMbit: 1000, Duplex: DuplexFull, Autoneg: known(true),
+		SpeedMbit: 1000, Duplex: DuplexFull,
 		Supported: Modes{0x60ff}, Announced: Modes{0x202f}, Partner: Modes{0xf},
-		Role: RoleSlave, RoleWish: WishMaster, RateMatching: known(RateMatchPause),
 	}
 	for _, words := range []int{1, 4, 127} {
 		client := &Client{old: true, host: ioctls{fill: settingsOf(words, gigabitSettings(words))}}
@@ -73,7 +72,7 @@ func TestWordsOfLinkModes(t *testing.T) {
 			b[settingsSize+i] = 0xff
 		}
 		b[settingsWords] = uint8(words)
-		want := Mode{SpeedMbit: 100, Duplex: DuplexHalf, Autoneg: known(false)}
+		want := Mode{SpeedMbit: 100, Duplex: DuplexHalf}
 		if words == 1 {
 			want.Supported, want.Announced, want.Partner = Modes{0xffffffff}, Modes{0xffffffff}, Modes{0xffffffff}
 		}
@@ -137,7 +136,7 @@ func TestCommand(t *testing.T) {
 			binary.NativeEndian.PutUint32(b[32:], 0x0f)
 			return nil
 		}}}
-		want := Mode{SpeedMbit: c.want, Duplex: DuplexHalf, Autoneg: known(true), Supported: Modes{0x2f}, Announced: Modes{0x20}, Partner: Modes{0x0f}}
+		want := Mode{SpeedMbit: c.want, Duplex: DuplexHalf, Supported: Modes{0x2f}, Announced: Modes{0x20}, Partner: Modes{0x0f}}
 		got, err := client.Mode(7)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%v\n%s", err, diff)
@@ -171,7 +170,6 @@ func TestOldErrors(t *testing.T) {
 
 func TestMII(t *testing.T) {
 	type registers = map[uint16]uint16
-	const absent = 0xffff
 	for _, c := range []struct {
 		name      string
 		registers registers
@@ -179,20 +177,11 @@ func TestMII(t *testing.T) {
 		want      MII
 		err       error
 	}{
-		{"slave of a gigabit link", registers{5: 0xc1e1, 6: 0x000f, 10: 0x3800}, nil,
-			MII{PHY: 3, Partner: known[uint16](0xc1e1), PageReceived: known(true), PartnerNegotiates: known(true), Role: RoleSlave}, nil},
-		{"master of one", registers{5: 0xc1e1, 6: 0x000d, 10: 0x7800}, nil,
-			MII{PHY: 3, Partner: known[uint16](0xc1e1), PageReceived: known(false), PartnerNegotiates: known(true), Role: RoleMaster}, nil},
-		{"slave of one that idles with errors", registers{5: 0xc1e1, 6: 0x0005, 10: 0x38ff}, nil,
-			MII{PHY: 3, Partner: known[uint16](0xc1e1), PageReceived: known(false), PartnerNegotiates: known(true), Role: RoleSlave}, nil},
-		{"dark, with errors counted", registers{5: 0, 6: 4, 10: 0x00ff}, nil,
-			MII{PHY: 3, Partner: known[uint16](0), PageReceived: known(false), PartnerNegotiates: known(false), Role: RoleUnknown}, nil},
-		{"no agreement on the roles", registers{5: 0, 6: 0, 10: 0x8000}, nil,
-			MII{PHY: 3, Partner: known[uint16](0), PageReceived: known(false), PartnerNegotiates: known(false), Role: RoleFailed}, nil},
-		{"dark", registers{5: 0, 6: 4, 10: 0}, nil,
-			MII{PHY: 3, Partner: known[uint16](0), PageReceived: known(false), PartnerNegotiates: known(false), Role: RoleUnknown}, nil},
-		{"nobody drives the bus", registers{5: absent, 6: absent, 10: absent}, nil, MII{PHY: 3}, nil},
-		{"a driver that has some registers", registers{5: 0x0021}, unix.EIO, MII{PHY: 3, Partner: known[uint16](0x21)}, nil},
+		{"a page arrived", registers{6: 0x000f}, nil, MII{known(true)}, nil},
+		{"none since", registers{6: 0x000d}, nil, MII{known(false)}, nil},
+		{"dark", registers{6: 4}, nil, MII{known(false)}, nil},
+		{"nobody drives the bus", registers{6: 0xffff}, nil, MII{}, nil},
+		{"a driver that has others", registers{5: 0x0021}, unix.EIO, MII{}, unix.EIO},
 		{"a driver that has none", registers{}, unix.EIO, MII{}, unix.EIO},
 		{"no PHY", nil, nil, MII{}, unix.EOPNOTSUPP},
 	} {

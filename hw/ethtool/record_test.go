@@ -36,7 +36,7 @@ var decoders = map[string]func(b []byte) any{
 	"settings": func(b []byte) any { return decodeSettings(b) },
 	"command":  func(b []byte) any { return decodeCommand(b) },
 	"driver":   func(b []byte) any { return decodeDriver(b) },
-	"mii":      func(b []byte) any { return decodeRegisters(b) },
+	"mii":      func(b []byte) any { return decodeMII(binary.NativeEndian.Uint16(b)) },
 	"refusal":  func(b []byte) any { return decodeRefusal(b) },
 }
 
@@ -100,15 +100,6 @@ func source(name string) (from, kind string) {
 		return "", from
 	}
 	return from, kind
-}
-
-// decodeRegisters reads three registers of a PHY.
-func decodeRegisters(b []byte) any {
-	var r [3]Maybe[uint16]
-	for i := range r {
-		r[i] = number[uint16](b[2*i:][:2])
-	}
-	return decodeMII(r[0], r[1], r[2])
 }
 
 // decodeBlock is a recording with what its bytes mean.
@@ -332,7 +323,7 @@ func (r recorder) port(what string, index int) {
 	h := &recordingHost{host: r.client.host}
 	old := &Client{old: true, host: h}
 	if _, err := old.MII(index); err == nil {
-		r.add("mii", fmt.Sprintf("Registers 5, 6 and 10 by SIOCGMIIREG of %s.\n%s", what, r.from), h.registers)
+		r.add("mii", fmt.Sprintf("Register 6 by SIOCGMIIREG of %s.\n%s", what, r.from), h.last)
 	}
 	for kind, ask := range map[string]func() error{
 		"oldlink":  func() error { _, err := old.Link(index); return err },
@@ -349,20 +340,15 @@ func (r recorder) port(what string, index int) {
 	}
 }
 
-// recordingHost keeps what the last ioctl filled in, and all registers.
+// recordingHost keeps what the last ioctl filled in.
 type recordingHost struct {
 	host
-	last, registers []byte
+	last []byte
 }
 
 func (h *recordingHost) mii(name string, request uint, m *miiData) error {
 	err := h.host.mii(name, request, m)
-	if request == unix.SIOCGMIIREG {
-		if err != nil {
-			m.out = 0xffff
-		}
-		h.registers = binary.NativeEndian.AppendUint16(h.registers, m.out)
-	}
+	h.last = binary.NativeEndian.AppendUint16(nil, m.out)
 	return err
 }
 
@@ -502,7 +488,7 @@ func constructModes(r recordings) {
 	gigabit := []func(*netlink.AttributeEncoder){number32(unix.ETHTOOL_A_LINKMODES_SPEED, 1000), number8(unix.ETHTOOL_A_LINKMODES_DUPLEX, 1)}
 	mode("a phylib port that is slave of a gigabit link.", append(gigabit, auto,
 		bitset(ours, 92, []uint32{0x60ff, 0, 0}, []uint32{0x60ff, 0, 0}), bitset(peer, 92, []uint32{0x206c, 0, 0}, nil),
-		number8(unix.ETHTOOL_A_LINKMODES_MASTER_SLAVE_CFG, uint8(WishMaster)), number8(unix.ETHTOOL_A_LINKMODES_MASTER_SLAVE_STATE, uint8(RoleSlave)),
+		number8(unix.ETHTOOL_A_LINKMODES_MASTER_SLAVE_CFG, 2), number8(unix.ETHTOOL_A_LINKMODES_MASTER_SLAVE_STATE, 3),
 		number8(unix.ETHTOOL_A_LINKMODES_RATE_MATCHING, 0))...)
 	mode("a dark port whose partner announces 10 and 100 Mbit/s.", append(unknown, auto,
 		bitset(ours, 92, []uint32{0x60ff, 0, 0}, []uint32{0x60ff, 0, 0}), bitset(peer, 92, []uint32{0x4f, 0, 0}, nil))...)
