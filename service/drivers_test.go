@@ -121,7 +121,7 @@ func observe(t *testing.T, s port.State) (driver string, has map[Signal]bool) {
 	}
 	sensor, err := port.OpenSensor(port.Root, s)
 	if err == nil { // unless /sys shows another network namespace
-		has[SignalTransmit] = sensor.Read().Sent.Known
+		has[SignalTransmit] = sensor.ReadSent().Known
 		has[SignalBus] = sensor.Answers() != port.Unknown
 	}
 	return d.Name, has

@@ -149,10 +149,17 @@ func (s twinSensor) Read() port.Signals {
 	if p := s.h.ports[s.name]; p == nil || !p.state.Present {
 		return port.Signals{Listed: port.No}
 	}
-	return port.Signals{Listed: port.Yes, ProtoDown: port.No, Sent: port.Count{N: s.h.ports[s.name].left, Known: true}}
+	return port.Signals{Listed: port.Yes, ProtoDown: port.No}
 }
 
-func (s twinSensor) ReadSent() port.Count { return s.Read().Sent }
+func (s twinSensor) ReadSent() port.Count {
+	s.h.world.mu.Lock()
+	defer s.h.world.mu.Unlock()
+	if p := s.h.ports[s.name]; p != nil && p.state.Present {
+		return port.Count{N: p.left, Known: true}
+	}
+	return port.Count{}
+}
 
 // --- what a test does to the hardware
 

@@ -64,13 +64,8 @@ type Signals struct {
 	// Testing is whether a cable or self test runs. A link that is well has operstate "up"; drivers
 	// that leave it unknown never say so.
 	Testing Truth
-	// Losses counts carrier losses since the port exists (Linux 4.16).
-	Losses Count
 	// Timeouts counts how often the kernel found a transmit queue stuck, over all queues.
 	Timeouts Count
-	// Sent and SentBytes count frames that left, SendErrors those that failed. Some drivers bring them
-	// up to date only every second or two.
-	Sent, SentBytes, SendErrors Count
 	// Corrected, Nonfatal and Fatal count PCIe errors of the device and of what it is plugged
 	// into (Linux 4.19, with AER).
 	Corrected, Nonfatal, Fatal Count
@@ -151,8 +146,7 @@ func (s *Sensor) Beneath() string {
 // Concerned says that an event is about the port's device, or about what that is plugged into.
 func (s *Sensor) Concerned(e Uevent) bool { return s.device != "" && e.concerns(s.root, s.device) }
 
-// Read reads every signal but the bus. It takes none of the kernel's locks and waits for no hardware,
-// except that some drivers fetch the counters of what was sent from their card.
+// Read reads every signal but the bus. It takes none of the kernel's locks and waits for no hardware.
 func (s *Sensor) Read() Signals {
 	v := s.readDevice()
 	index := readCount(s.dir, "ifindex")
@@ -166,15 +160,12 @@ func (s *Sensor) Read() Signals {
 	if state := readText(s.dir, "operstate"); state != "" && state != "unknown" {
 		v.Testing = truth(state == "testing")
 	}
-	v.Losses = readCount(s.dir, "carrier_down_count")
 	v.Timeouts = s.timeouts()
-	v.Sent = readCount(s.dir, "statistics/tx_packets")
-	v.SentBytes = readCount(s.dir, "statistics/tx_bytes")
-	v.SendErrors = readCount(s.dir, "statistics/tx_errors")
 	return v
 }
 
-// ReadSent reads the counter of frames that left, and nothing else.
+// ReadSent reads the counter of frames that left, and nothing else. Some drivers fetch it from their card, others
+// bring it up to date only every second or two.
 func (s *Sensor) ReadSent() Count {
 	if index := readCount(s.dir, "ifindex"); !index.Known || index.N != uint64(s.index) {
 		return Count{}

@@ -61,8 +61,9 @@ func TestTreesUnpack(t *testing.T) {
 			t.Errorf("%s has no port", name)
 		}
 		for _, link := range links {
-			if s := tr.sensor(filepath.Base(link)).Read(); s.Listed != Yes || !s.Sent.Known {
-				t.Errorf("%s: %s is %+v", name, filepath.Base(link), s)
+			s := tr.sensor(filepath.Base(link))
+			if signals, sent := s.Read(), s.ReadSent(); signals.Listed != Yes || !sent.Known {
+				t.Errorf("%s: %s is %+v, sent %+v", name, filepath.Base(link), signals, sent)
 			}
 		}
 	}
@@ -97,8 +98,8 @@ func TestSignals(t *testing.T) {
 	const function = "devices/pci0000:00/0000:00:1c.0/0000:03:00.1"
 	const net = function + "/net/p4p2/"
 	well := Signals{
-		Listed: Yes, Plugged: Yes, Bound: Yes, ProtoDown: No, Testing: No, Losses: known(1), Timeouts: known(0),
-		Sent: known(1000), SentBytes: known(64000), SendErrors: known(0), Corrected: known(0), Nonfatal: known(0), Fatal: known(0),
+		Listed: Yes, Plugged: Yes, Bound: Yes, ProtoDown: No, Testing: No, Timeouts: known(0),
+		Corrected: known(0), Nonfatal: known(0), Fatal: known(0),
 	}
 	gone := Signals{Listed: No, Plugged: Yes, Bound: Yes, Corrected: known(0), Nonfatal: known(0), Fatal: known(0)}
 	for name, c := range map[string]struct {
@@ -110,19 +111,19 @@ func TestSignals(t *testing.T) {
 		"testing":         {func(tr sysfsTree) { tr.write(net+"operstate", "testing\n") }, func() Signals { w := well; w.Testing = Yes; return w }},
 		"no opinion":      {func(tr sysfsTree) { tr.write(net+"operstate", "unknown\n") }, func() Signals { w := well; w.Testing = Unknown; return w }},
 		"queue timed out": {func(tr sysfsTree) { tr.write(net+"queues/tx-1/tx_timeout", "3\n") }, func() Signals { w := well; w.Timeouts.N = 3; return w }},
-		"nonsense":        {func(tr sysfsTree) { tr.write(net+"statistics/tx_packets", "many\n") }, func() Signals { w := well; w.Sent = Count{}; return w }},
+		"nonsense":        {func(tr sysfsTree) { tr.write(net+"proto_down", "many\n") }, func() Signals { w := well; w.ProtoDown = Unknown; return w }},
 		"PCIe errors of the card and above it": {func(tr sysfsTree) {
 			tr.write(function+"/aer_dev_correctable", "RxErr 1\nBadTLP 1\nTOTAL_ERR_COR 2\n")
 			tr.write("devices/pci0000:00/0000:00:1c.0/aer_dev_correctable", "RxErr 1\nTOTAL_ERR_COR 1\n")
 			tr.write(function+"/aer_dev_fatal", "TOTAL_ERR_FATAL many\n")
 		}, func() Signals { w := well; w.Corrected = known(3); return w }},
 		"an older kernel": {func(tr sysfsTree) {
-			for _, f := range []string{"proto_down", "carrier_down_count", "testing"} {
+			for _, f := range []string{"proto_down", "testing"} {
 				tr.remove(net + f)
 			}
 			tr.remove(function + "/aer_dev_correctable")
 			tr.remove("devices/pci0000:00/0000:00:1c.0/aer_dev_correctable")
-		}, func() Signals { w := well; w.ProtoDown, w.Losses, w.Corrected = Unknown, Count{}, Count{}; return w }},
+		}, func() Signals { w := well; w.ProtoDown, w.Corrected = Unknown, Count{}; return w }},
 		"moved to another namespace": {func(tr sysfsTree) { tr.remove("class/net/p4p2") }, func() Signals { return gone }},
 		"made again":                 {func(tr sysfsTree) { tr.write(net+"ifindex", "99\n") }, func() Signals { return gone }},
 		"its driver taken away": {func(tr sysfsTree) {
@@ -142,15 +143,32 @@ func TestSignals(t *testing.T) {
 			if diff := cmp.Diff(c.want(), s.Read()); diff != "" {
 				t.Errorf("signals (-want +got):\n%s", diff)
 			}
-			if want := c.want().Sent; s.ReadSent() != want {
-				t.Errorf("sent %+v, want %+v", s.ReadSent(), want)
-			}
 		})
 	}
 }
 
+func TestReadSent(t *testing.T) {
+	const net = "devices/pci0000:00/0000:00:1c.0/0000:03:00.1/net/p4p2/"
+	for name, c := range map[string]struct {
+		change func(tr sysfsTree)
+		want   Count
+	}{
+		"well":                       {func(sysfsTree) {}, known(1000)},
+		"nonsense":                   {func(tr sysfsTree) { tr.write(net+"statistics/tx_packets", "many\n") }, Count{}},
+		"moved to another namespace": {func(tr sysfsTree) { tr.remove("class/net/p4p2") }, Count{}},
+		"made again":                 {func(tr sysfsTree) { tr.write(net+"ifindex", "99\n") }, Count{}},
+	} {
+		tr := unpack(t, "igb-quad.constructed")
+		s := tr.sensor("p4p2")
+		c.change(tr)
+		if got := s.ReadSent(); got != c.want {
+			t.Errorf("%s: sent %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
 func TestSignalsOfOldKernel(t *testing.T) {
-	want := Signals{Listed: Yes, Plugged: Yes, Bound: Yes, Testing: No, Timeouts: known(0), Sent: known(1000), SentBytes: known(64000), SendErrors: known(0)}
+	want := Signals{Listed: Yes, Plugged: Yes, Bound: Yes, Testing: No, Timeouts: known(0)}
 	if diff := cmp.Diff(want, unpack(t, "tg3-lom.constructed").sensor("em1").Read()); diff != "" {
 		t.Errorf("signals of Linux 3.10 (-want +got):\n%s", diff)
 	}
@@ -213,8 +231,8 @@ func TestSensorOfKernel(t *testing.T) {
 			return err
 		}
 		v := s.Read()
-		want := Signals{Listed: Yes, ProtoDown: No, Testing: v.Testing, Losses: v.Losses, Timeouts: known(0), Sent: v.Sent, SentBytes: v.SentBytes, SendErrors: known(0)}
-		if diff := cmp.Diff(want, v); diff != "" || !v.Sent.Known || !v.Losses.Known || v.Testing == Yes {
+		want := Signals{Listed: Yes, ProtoDown: No, Testing: v.Testing, Timeouts: known(0)}
+		if diff := cmp.Diff(want, v); diff != "" || !s.ReadSent().Known || v.Testing == Yes {
 			return fmt.Errorf("signals %+v (-want +got):\n%s", v, diff)
 		}
 		if s.Answers() != Unknown || s.Concerned(Uevent{Path: "/devices"}) || s.Identity() != (Identity{}) {
