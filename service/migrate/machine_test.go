@@ -20,6 +20,7 @@ type machine struct {
 	boots  []string                                    // which would start at the next boot
 	fails  func(call int, what string) (failure, bool) // what goes wrong
 	silent bool                                        // standfast starts and does not answer
+	late   func()                                      // what was given up and is yet to happen
 }
 
 // failure is a way in which something goes wrong.
@@ -29,7 +30,7 @@ const (
 	before failure = iota // an error, and nothing happened
 	after                 // an error, and it happened
 	lie                   // no error, and nothing happened
-	hang                  // it does not end, and happens later
+	hang                  // it does not end, and happens after it was given up
 )
 
 var errPlanted = errors.New("planted")
@@ -200,8 +201,15 @@ func (m *machine) change(ctx context.Context, what string, do func()) error {
 	if m.fails != nil {
 		planted, fails = m.fails(len(m.calls), what)
 	}
+	if m.late != nil { // systemd does one thing after the other
+		m.late()
+		m.late = nil
+	}
 	if !fails || planted == after {
 		do()
+	}
+	if fails && planted == hang {
+		m.late = do
 	}
 	m.note(what)
 	switch {
