@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,12 +49,14 @@ func only(t *testing.T, folder, suffix string) string {
 	return files[0]
 }
 
+// TestTheSameBytesFromAnotherFolder, and by somebody else: of another name, in another place, who keeps files to himself.
 func TestTheSameBytesFromAnotherFolder(t *testing.T) {
 	here := packages(t, "..", "amd64", "1")
 	tree := t.TempDir()
+	defer syscall.Umask(syscall.Umask(0o077))
 	command(t, nil, "cp", "-R", "../packaging", "../docs", "../README.md", "../CHANGELOG.md", "../LICENSE", tree)
 	command(t, nil, "install", "-D", "../service/standfast/main.go", filepath.Join(tree, "service/standfast/main.go"))
-	there := packages(t, tree, "amd64", "1")
+	there := packages(t, tree, "amd64", "1", "TZ=Asia/Tokyo", "LC_ALL=C.UTF-8", "USER=somebody", "LOGNAME=somebody", "TMPDIR="+t.TempDir())
 	for _, suffix := range []string{".rpm", ".deb"} {
 		if suffix == ".deb" && !debian() {
 			continue
@@ -232,6 +235,34 @@ func emptyRPM(t *testing.T, name string) string {
 	}
 	command(t, []string{"HOME=" + folder}, "rpmbuild", "-bb", "--quiet", "--define=_topdir "+folder, "--define=_rpmdir "+folder, spec)
 	return only(t, filepath.Join(folder, "noarch"), ".rpm")
+}
+
+// TestModes: the configuration has a password in it, and nothing of the packages is for others to write to.
+func TestModes(t *testing.T) {
+	dist := packages(t, "..", "amd64", "1")
+	lists := map[string]string{"rpm": command(t, nil, "rpm", "-qp", "--qf", "[%{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME} %{FILENAMES}\n]", only(t, dist, ".rpm"))}
+	if debian() {
+		lists["deb"] = command(t, nil, "dpkg-deb", "-c", only(t, dist, ".deb"))
+	}
+	for kind, list := range lists {
+		special := map[string]string{"/usr/sbin/standfast": "-rwxr-xr-x", "/etc/standfast/standfast.conf": "-rw-------", "/var/lib/standfast/probe": "-rw-------"}
+		for line := range strings.Lines(list) {
+			f := strings.Fields(line)
+			name := strings.TrimSuffix(strings.TrimPrefix(f[len(f)-1], "."), "/") // a .deb has folders as ./usr/
+			want := map[byte]string{'d': "drwxr-xr-x", '-': "-rw-r--r--", 'l': "lrwxrwxrwx"}[f[0][0]]
+			if own, ok := special[name]; ok {
+				want = own
+				delete(special, name)
+			}
+			if f[0] != want || f[1] != "root/root" {
+				t.Errorf("%s: %s of %s is %s, want %s of root/root", kind, name, f[1], f[0], want)
+			}
+		}
+		delete(special, "/var/lib/standfast/probe") // only an RPM can own what it does not ship
+		if len(special) > 0 {
+			t.Errorf("%s lacks %v", kind, special)
+		}
+	}
 }
 
 // TestPackageHasThePagesForTheNight: who was woken has the router, and perhaps no network.
