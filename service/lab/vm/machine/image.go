@@ -12,8 +12,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // recipe is what an image is made from: a script, and files that it puts on the disk.
@@ -40,7 +44,11 @@ func Needed() map[string]string {
 // Build makes the image in a folder of its recipe below cache, unless it is there; that takes a minute or two, and needs root for its chroot and
 // Debian's archive. What the script says goes to log. errors.Is(err, ErrNoMachine) where it cannot be made.
 func Build(ctx context.Context, cache string, log io.Writer) (Image, error) {
-	id, err := recipeID()
+	return build(ctx, recipe, cache, log)
+}
+
+func build(ctx context.Context, recipe fs.FS, cache string, log io.Writer) (Image, error) {
+	id, err := recipeID(recipe)
 	if err != nil {
 		return Image{}, err
 	}
@@ -49,13 +57,8 @@ func Build(ctx context.Context, cache string, log io.Writer) (Image, error) {
 	if _, err := os.Stat(image.Disk); err == nil { // the script's last word
 		return image, nil
 	}
-	for program, packet := range Needed() {
-		if _, err := exec.LookPath(program); err != nil {
-			return Image{}, fmt.Errorf("%w: lacking %s; on Debian: apt-get install %s", ErrNoMachine, program, packet)
-		}
-	}
-	if os.Geteuid() != 0 {
-		return Image{}, fmt.Errorf("%w: only root may make their disk (debootstrap)", ErrNoMachine)
+	if err := able(); err != nil {
+		return Image{}, err
 	}
 	script, err := os.MkdirTemp("", "standfast-machine-")
 	if err != nil {
@@ -65,16 +68,46 @@ func Build(ctx context.Context, cache string, log io.Writer) (Image, error) {
 	if err := errors.Join(os.CopyFS(script, recipe), os.MkdirAll(folder, 0o755)); err != nil {
 		return Image{}, fmt.Errorf("make a disk for machines: %w", err)
 	}
-	build := exec.CommandContext(ctx, "/bin/sh", filepath.Join(script, "build.sh"), folder)
-	build.Stdout, build.Stderr = log, log
-	if err := build.Run(); err != nil {
+	err = follow(ctx, filepath.Join(script, "build.sh"), folder, log)
+	switch {
+	case ctx.Err() != nil:
+		return Image{}, fmt.Errorf("make a disk for machines: %w", ctx.Err())
+	case err != nil:
 		return Image{}, fmt.Errorf("%w: their disk could not be made: %w", ErrNoMachine, err)
 	}
 	return image, nil
 }
 
+// able says what an image cannot be made without.
+func able() error {
+	var lacking, packets []string
+	for program, packet := range Needed() {
+		if _, err := exec.LookPath(program); err != nil {
+			lacking, packets = append(lacking, program), append(packets, packet)
+		}
+	}
+	if len(lacking) > 0 {
+		slices.Sort(lacking)
+		slices.Sort(packets)
+		return fmt.Errorf("%w: lacking %s; on Debian: apt-get install %s", ErrNoMachine, strings.Join(lacking, ", "), strings.Join(packets, " "))
+	}
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("%w: only root may make their disk (debootstrap)", ErrNoMachine)
+	}
+	return nil
+}
+
+// follow runs the script to its end, or until ctx ends; then whatever it has started ends with it.
+func follow(ctx context.Context, script, folder string, log io.Writer) error {
+	c := exec.CommandContext(ctx, "/bin/sh", script, folder)
+	c.Stdout, c.Stderr = log, log
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.Cancel = func() error { return unix.Kill(-c.Process.Pid, unix.SIGKILL) }
+	return c.Run()
+}
+
 // recipeID names a recipe by what it is made of.
-func recipeID() (string, error) {
+func recipeID(recipe fs.FS) (string, error) {
 	sum := sha256.New()
 	err := fs.WalkDir(recipe, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

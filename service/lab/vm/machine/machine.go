@@ -42,7 +42,6 @@ type Machine struct {
 	cmd   *exec.Cmd
 	ended chan struct{}
 	log   *console
-	leave chan struct{} // closed to let go of the thread that the process depends on
 }
 
 // Start switches a machine on. It returns as soon as its firmware runs.
@@ -50,7 +49,7 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
 		return nil, err
 	}
-	m := &Machine{Name: o.Name, ended: make(chan struct{}), leave: make(chan struct{}), log: &console{}}
+	m := &Machine{Name: o.Name, ended: make(chan struct{}), log: &console{}}
 	sockets := [2]string{filepath.Join(o.Folder, "qmp"), filepath.Join(o.Folder, "shell")}
 	for _, name := range sockets {
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -60,26 +59,32 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 	if err := m.run(o, sockets); err != nil {
 		return nil, err
 	}
-	conns, err := m.connect(ctx, sockets[:])
-	if err != nil {
-		m.PowerOff()
-		return nil, fmt.Errorf("machine %s: %w: %s", o.Name, err, strings.TrimSpace(m.Console()))
-	}
-	m.shell = newShell(conns[1])
-	m.qmp, err = newQMP(conns[0])
-	for port, down := range o.Down {
-		if err == nil && down {
-			err = m.SetLink(port, false)
-		}
-	}
-	if err == nil {
-		err = m.qmp.do("cont", nil)
-	}
-	if err != nil {
+	if err := m.begin(ctx, o, sockets); err != nil {
 		m.PowerOff()
 		return nil, fmt.Errorf("machine %s: %w: %s", o.Name, err, strings.TrimSpace(m.Console()))
 	}
 	return m, nil
+}
+
+// begin has the processor run, with the ports as they are to be.
+func (m *Machine) begin(ctx context.Context, o Options, sockets [2]string) error {
+	conns, err := m.connect(ctx, sockets)
+	if err != nil {
+		return err
+	}
+	m.shell = newShell(conns[1])
+	if m.qmp, err = newQMP(conns[0]); err != nil {
+		return err
+	}
+	for port, down := range o.Down {
+		if !down {
+			continue
+		}
+		if err := m.SetLink(port, false); err != nil {
+			return err
+		}
+	}
+	return m.qmp.do("cont", nil)
 }
 
 // run starts QEMU, its processor standing still, from a thread that lives as long as it: the kernel kills it when that ends.
@@ -97,7 +102,6 @@ func (m *Machine) run(o Options, sockets [2]string) error {
 		}
 		_ = m.cmd.Wait() // however it ends, it has no power
 		close(m.ended)
-		<-m.leave
 	}()
 	if err := <-started; err != nil {
 		return fmt.Errorf("%w: %w", ErrNoMachine, err)
@@ -140,42 +144,35 @@ func arguments(o Options, sockets [2]string) []string {
 	return args
 }
 
-// connect dials sockets that QEMU is about to make.
-func (m *Machine) connect(ctx context.Context, names []string) (conns []net.Conn, err error) {
+// connect dials sockets that QEMU is about to make. They are closed with its end.
+func (m *Machine) connect(ctx context.Context, names [2]string) (conns [2]net.Conn, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	for _, name := range names {
-		var c net.Conn
+	for i, name := range names {
 		for {
-			if c, err = net.Dial("unix", name); err == nil {
+			if conns[i], err = net.Dial("unix", name); err == nil {
 				break
 			}
 			select {
 			case <-m.ended:
-				return nil, errors.New("QEMU ended at once")
+				return conns, errors.New("QEMU ended at once")
 			case <-ctx.Done():
-				return nil, err
+				return conns, err
 			case <-time.After(20 * time.Millisecond):
 			}
 		}
-		conns = append(conns, c)
+		go func() {
+			<-m.ended
+			_ = conns[i].Close()
+		}()
 	}
 	return conns, nil
 }
 
 // PowerOff takes the power away, in the middle of whatever the machine does. Without power already it does nothing.
 func (m *Machine) PowerOff() {
-	select {
-	case <-m.ended:
-	default:
-		_ = m.cmd.Process.Kill()
-		<-m.ended
-	}
-	select {
-	case <-m.leave:
-	default:
-		close(m.leave)
-	}
+	_ = m.cmd.Process.Kill() // or it has ended
+	<-m.ended
 }
 
 // Powered says whether the machine has power.

@@ -2,11 +2,11 @@ package machine
 
 import (
 	"bytes"
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,9 +18,12 @@ import (
 type shell struct {
 	conn net.Conn
 	mu   sync.Mutex
-	said int // commands
-	rest []byte
+	said int    // marks
+	rest []byte // what came behind the last mark, without carriage returns
 }
+
+// ErrNoShell is what [Machine.Run] returns where no shell answered, so that the script has not begun.
+var ErrNoShell = errors.New("no shell")
 
 // An Exit is the exit status of a script that is not 0.
 type Exit int
@@ -42,7 +45,7 @@ func (s *shell) run(ctx context.Context, script string) (string, error) {
 	}
 	begin, end := s.mark(), s.mark()
 	// The marks are put together in the machine, so that no echo of the command can be taken for one.
-	if err := s.tell(ctx, say(begin, "0")+"( "+script+"\n) </dev/null 2>&1; "+say(end, "$?")); err != nil {
+	if err := s.say(ctx, printMark(begin, "0")+"( "+script+"\n) </dev/null 2>&1; "+printMark(end, "$?")); err != nil {
 		return "", err
 	}
 	if _, _, err := s.until(ctx, begin); err != nil { // before it is what was said to those who called
@@ -66,8 +69,8 @@ func firstLine(script string) string {
 	return line
 }
 
-// say is the command to say a mark, with a number behind it.
-func say(mark, number string) string {
+// printMark is the command to print a mark, on a line of its own, with a number behind it.
+func printMark(mark, number string) string {
 	return fmt.Sprintf("printf '\\n%%s%%s %%d;\\n' '%s' '%s' %s\n", mark[:2], mark[2:], number)
 }
 
@@ -81,64 +84,71 @@ func (s *shell) mark() string {
 func (s *shell) wake(ctx context.Context) error {
 	mark := s.mark()
 	for {
-		if err := s.tell(ctx, "\n"+say(mark, "0")); err != nil {
-			return err
-		}
 		short, cancel := context.WithTimeout(ctx, call)
-		_, _, err := s.until(short, mark)
+		err := s.say(short, "\n"+printMark(mark, "0"))
+		if err == nil {
+			_, _, err = s.until(short, mark)
+		}
 		cancel()
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
-			return fmt.Errorf("%w: no shell", ctx.Err())
-		case short.Err() == nil:
-			return err
+			return fmt.Errorf("%w: %w", ErrNoShell, ctx.Err())
+		case !errors.Is(err, context.DeadlineExceeded):
+			return fmt.Errorf("%w: %w", ErrNoShell, err)
 		}
 	}
 }
 
-// bound has the connection give up when ctx ends, until release is called.
+// say says something to the shell. A console that nobody has open takes only so much.
+func (s *shell) say(ctx context.Context, text string) error {
+	release := s.bound(ctx)
+	defer release()
+	_, err := s.conn.Write([]byte(text))
+	return ended(ctx, err)
+}
+
+// until reads to a mark, and returns what was before it and the number behind it. What comes later is kept.
+func (s *shell) until(ctx context.Context, mark string) (string, int, error) {
+	release := s.bound(ctx)
+	defer release()
+	form := regexp.MustCompile(`\n` + mark + ` (\d+);\n`)
+	var piece [4096]byte
+	for {
+		if at := form.FindSubmatchIndex(s.rest); at != nil {
+			text, number := string(s.rest[:at[0]]), string(s.rest[at[2]:at[3]])
+			s.rest = bytes.Clone(s.rest[at[1]:])
+			status, err := strconv.Atoi(number)
+			return text, status, err
+		}
+		n, err := s.conn.Read(piece[:])
+		s.rest = append(s.rest, bytes.ReplaceAll(piece[:n], []byte{'\r'}, nil)...)
+		if err != nil {
+			return string(s.rest), 0, ended(ctx, err)
+		}
+	}
+}
+
+// bound has reads and writes end with ctx, until it is released.
 func (s *shell) bound(ctx context.Context) (release func()) {
-	given := make(chan struct{})
+	over := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		_ = s.conn.SetDeadline(time.Unix(1, 0)) // fails where there is nothing left to give up
-		close(given)
+		defer close(over)
+		_ = s.conn.SetDeadline(time.Unix(1, 0))
 	})
 	return func() {
 		if !stop() {
-			<-given
+			<-over // or it would be the next one's deadline
 		}
 		_ = s.conn.SetDeadline(time.Time{})
 	}
 }
 
-// tell sends to the shell. A machine that takes nothing, as before it has a console, holds it up until ctx ends.
-func (s *shell) tell(ctx context.Context, text string) error {
-	defer s.bound(ctx)()
-	if _, err := io.WriteString(s.conn, text); err != nil {
-		return cmp.Or(ctx.Err(), err)
+// ended is the reason of an error: that of ctx, where it has ended.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return nil
-}
-
-// until reads to a mark, and returns what was before it and the status behind it. What comes later is kept.
-func (s *shell) until(ctx context.Context, mark string) (string, int, error) {
-	defer s.bound(ctx)()
-	var piece [4096]byte
-	for {
-		if before, after, ok := bytes.Cut(s.rest, []byte(mark+" ")); ok {
-			if number, rest, ok := bytes.Cut(after, []byte(";\n")); ok {
-				status, _ := strconv.Atoi(string(number))
-				text := strings.ReplaceAll(string(before), "\r", "")
-				s.rest = bytes.Clone(rest)
-				return text, status, nil
-			}
-		}
-		n, err := s.conn.Read(piece[:])
-		s.rest = append(s.rest, piece[:n]...)
-		if err != nil {
-			return string(s.rest), 0, cmp.Or(ctx.Err(), err)
-		}
-	}
+	return err
 }
