@@ -333,6 +333,57 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// TestKeepalivedIsNotPutOutOfWork: on a router that is yet to be moved no line to paste takes the addresses away from the
+// keepalived that serves, or has the next boot start a standfast that nobody has configured.
+func TestKeepalivedIsNotPutOutOfWork(t *testing.T) {
+	const wants = "etc/systemd/system/multi-user.target.wants/"
+	serving := func(h *sickbed) {
+		h.status = nil
+		h.addProgram(901, "keepalived", "net:[4026531840]")
+		h.set("etc/keepalived/keepalived.conf", "vrrp_instance VI_0 {\n}\n")
+		h.set(wants+"keepalived.service", "")
+		delete(h.files, wants+"standfast.service")
+		h.state("p3p1").Addresses = append(h.state("p3p1").Addresses, netip.MustParsePrefix("192.168.10.1/24"))
+	}
+	for _, test := range []struct {
+		name string
+		sow  func(h *sickbed)
+		want []string
+	}{
+		{"it serves", serving, []string{"hazard rival", "note running"}},
+		{"it starts at the next boot", func(h *sickbed) {
+			serving(h)
+			delete(h.files, "proc/901/comm")
+			h.state("p3p1").Addresses = nil
+		}, []string{"hazard rival", "note running"}},
+		{"nobody runs, and an address is left", func(h *sickbed) {
+			serving(h)
+			delete(h.files, "proc/901/comm")
+			delete(h.files, wants+"keepalived.service")
+			h.set(wants+"standfast.service", "")
+		}, []string{"hazard address", "note running"}},
+		{"the service may not be asked", func(h *sickbed) {
+			h.refused = fs.ErrPermission
+			h.state("p3p1").Addresses = append(h.state("p3p1").Addresses, netip.MustParsePrefix("192.168.10.1/24"))
+		}, []string{"note running"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := healthy()
+			test.sow(h)
+			if diff := cmp.Diff(test.want, h.complaints(t)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			for _, f := range h.host(Options{RuntimeDir: "/run/standfast"}).examine(t.Context()).Findings {
+				for _, line := range []string{"systemctl enable", "systemctl start", "systemctl disable", "ip address del"} {
+					if strings.Contains(f.Remedy, line) && test.want[0] == "hazard rival" {
+						t.Errorf("%s: %s", f.Check, f.Remedy)
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestPages prints a healthy host and one with everything sown at once.
 func TestPages(t *testing.T) {
 	for _, test := range []struct {

@@ -91,6 +91,7 @@ type patient struct {
 	file      string                  // the configuration, an absolute path
 	config    configfs.Config         // as far as it could be understood
 	status    *service.StatusDocument // nil when no service answers
+	absent    bool                    // there is none, as far as can be seen
 	states    map[string]port.State
 	stateless bool // the kernel did not say which ports there are
 	ports     []patientPort
@@ -145,11 +146,16 @@ func (d *host) admitStatus(ctx context.Context, p *patient) []Finding {
 		p.status = &status
 		return nil
 	case errors.Is(err, service.ErrNotRunning):
+		p.absent = true
+		remedy := "systemctl start standfast\nstandfast doctor --runtime-dir DIR"
+		if d.keepalivedServes(p) {
+			remedy = toMove
+		}
 		return []Finding{{
 			Severity: SeverityNote, Check: "running", Subject: "standfast",
 			Text:   "standfast is not running here, or with another runtime directory",
 			Why:    "what only the running service can know is missing from this page",
-			Remedy: "systemctl start standfast\nstandfast doctor --runtime-dir DIR",
+			Remedy: remedy,
 		}}
 	case errors.Is(err, fs.ErrPermission):
 		return []Finding{{

@@ -111,8 +111,25 @@ func (d *host) enabled(unit string) bool {
 	return false
 }
 
+// keepalivedServes says that keepalived does the work here, now or from the next boot on, and no standfast: a router that is
+// yet to be moved. What would be right once it was would take the one away and start nothing in its place.
+func (d *host) keepalivedServes(p *patient) bool {
+	return p.absent && d.keepalivedRoutes() && (len(d.running("keepalived")) > 0 || d.enabled("keepalived.service"))
+}
+
+// toMove is what is to be done about it.
+const toMove = "standfast migrate    # says what it takes, and changes nothing"
+
 // lookRivals looks for others that do what standfast does.
 func (d *host) lookRivals(p *patient) []Finding {
+	if d.keepalivedServes(p) {
+		return []Finding{{
+			Severity: SeverityHazard, Check: "rival", Subject: "keepalived",
+			Text:   "keepalived does VRRP here, and not standfast",
+			Why:    "where both are enabled the next boot starts standfast alone; where both run, neither knows who serves",
+			Remedy: toMove,
+		}}
+	}
 	var findings []Finding
 	for _, rival := range []struct{ comm, unit, stop string }{
 		{"keepalived", "keepalived.service", "systemctl disable --now keepalived"},

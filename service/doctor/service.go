@@ -251,11 +251,13 @@ func (d *host) lookAddresses(p *patient) []Finding {
 	if p.stateless {
 		return nil
 	}
+	// Those of a keepalived that serves, or of a service that does not say how it is, may be where they belong.
+	judged := p.status != nil || p.absent && len(d.running("keepalived")) == 0
 	var findings []Finding
 	for _, name := range sortedKeys(p.states) {
 		var stray []netip.Prefix
 		for _, a := range p.states[name].Addresses {
-			if p.strays(a.Addr()) {
+			if judged && p.strays(a.Addr()) {
 				stray = append(stray, a)
 			}
 		}
@@ -274,7 +276,7 @@ func (d *host) lookAddresses(p *patient) []Finding {
 		})
 	}
 	findings = append(findings, p.lookRoutes()...)
-	if len(findings) == 0 {
+	if len(findings) == 0 && judged {
 		return sound("addresses", "virtual addresses", "nobody but the service holds them")
 	}
 	return findings
