@@ -284,7 +284,7 @@ func remedy(err error) string {
 	case errors.Is(err, fs.ErrNotExist):
 		return "check the path"
 	case errors.Is(err, fs.ErrPermission):
-		return "run standfast as root, or let its user read the file"
+		return "run standfast as root; its unit takes from root the right to read what others keep to themselves: chown root the file"
 	}
 	return ""
 }
