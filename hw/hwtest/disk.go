@@ -256,10 +256,6 @@ func (d *Disk) Node() string { return "/dev/" + d.name }
 // Path is where the disk is mounted, in its namespace: "/run/loop3".
 func (d *Disk) Path() string { return d.path }
 
-// Namespace is the one in which the disk is mounted. What is done there by [Namespace.Do] hangs with the disk, and everything else
-// that is to be done there waits for it: better let a process do it, or use Outside.
-func (d *Disk) Namespace() *Namespace { return d.room }
-
 // Outside is the same folder as Path, by a name that every thread of this process can use.
 func (d *Disk) Outside() string { return d.room.proc() + "/root" + d.path }
 

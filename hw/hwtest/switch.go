@@ -218,14 +218,5 @@ func (s *Switch) Host(name string, prefix netip.Prefix) (*Host, error) {
 	return h, nil
 }
 
-// Name returns the name given to [Switch.Host].
-func (h *Host) Name() string { return h.name }
-
-// Addr returns the host's address.
-func (h *Host) Addr() netip.Addr { return h.addr }
-
-// MAC returns the host's hardware address.
-func (h *Host) MAC() [6]byte { return h.mac }
-
 // Namespace returns the host's namespace; its port is eth0.
 func (h *Host) Namespace() *Namespace { return h.room }
