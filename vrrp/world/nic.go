@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"time"
 
-	"standfast/vrrp"
 	"standfast/vrrp/node"
 )
 
@@ -16,11 +15,10 @@ type nic struct {
 
 	adminDown, gone, unplugged int // how often each is wanted
 
-	carrier bool         // what the device says
-	target  bool         // what it will say once the PHY is through
-	turn    int          // of what is to be said
-	upSince vrrp.Instant // of the carrier
-	mute    int          // the switch does not forward here yet
+	carrier bool // what the device says
+	target  bool // what it will say once the PHY is through
+	turn    int  // of what is to be said
+	mute    int  // the switch does not forward here yet
 	phy     time.Duration
 }
 
@@ -29,7 +27,7 @@ type nic struct {
 var phyTimes = [2]time.Duration{350 * time.Millisecond, 750 * time.Millisecond}
 
 func newNIC(r *router, s *segment) *nic {
-	p := &nic{router: r, segment: s, mac: node.MAC{2, 0, 0, 0, byte(r.number + 1), byte(s.number)}, carrier: true, target: true, upSince: epoch}
+	p := &nic{router: r, segment: s, mac: node.MAC{2, 0, 0, 0, byte(r.number + 1), byte(s.number)}, carrier: true, target: true}
 	p.phy = phyTimes[(r.number+s.number)%2]
 	if r.world.scene.Fibre {
 		p.phy = 200 * time.Microsecond
@@ -96,9 +94,6 @@ func (p *nic) set(up bool) {
 		return
 	}
 	p.carrier = up
-	if up {
-		p.upSince = p.router.world.now
-	}
 	p.router.world.say("%s %s carrier %s", p.router.name, portNames[p.segment.number], upText(up))
 	p.router.linkChanged(p, up)
 	p.router.world.judge.touched()
