@@ -53,9 +53,8 @@ func (w watched) same(o watched) bool { return w.off == o.off && slices.Equal(w.
 // ConfigError is a configuration that cannot be run, with everything that is
 // wrong with it. A caller that meets it exits with status 2.
 type ConfigError struct {
-	File        string
-	Diagnostics configfs.Diagnostics
-	Err         error // the errors among the diagnostics, joined
+	File string
+	Err  error // the errors among the diagnostics, joined
 }
 
 // Error gives every complaint, one to a line.
@@ -71,7 +70,7 @@ func (e *ConfigError) Unwrap() error { return e.Err }
 func load(fsys fs.FS, file string) (plan, configfs.Diagnostics, error) {
 	c, complaints := configfs.Load(fsys, file)
 	if err := complaints.Err(); err != nil {
-		return plan{}, complaints, &ConfigError{File: file, Diagnostics: complaints, Err: err}
+		return plan{}, complaints, &ConfigError{File: file, Err: err}
 	}
 	return configure(c), complaints, nil
 }
