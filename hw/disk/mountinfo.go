@@ -15,7 +15,6 @@ const mountinfo = "proc/self/mountinfo"
 type mount struct {
 	id, parent int
 	device     string // "8:1"; "0:45" where no block device is behind it
-	root       string // which part of the file system is seen
 	point      string
 	options    []string // of this mount
 	kind       string   // "ext4"
@@ -62,7 +61,7 @@ func parseMount(line string) (mount, bool) {
 	}
 	m := mount{
 		id: id, parent: parent, device: fields[2],
-		root: unescape(fields[3]), point: path.Clean(unescape(fields[4])), options: strings.Split(fields[5], ","),
+		point: path.Clean(unescape(fields[4])), options: strings.Split(fields[5], ","),
 		kind: fields[dash+1], source: unescape(fields[dash+2]), super: strings.Split(fields[dash+3], ","),
 	}
 	return m, validDevice(m.device) && path.IsAbs(m.point)

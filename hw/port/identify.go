@@ -16,16 +16,11 @@ type Identity struct {
 	// Card is equal for ports that are one piece of hardware and fail together: one
 	// chip, one slot, or one switch chip behind one slot.
 	Card string
-	// DevPort tells ports of one function apart, from 0 (Linux 3.15; mlx4 has two on one).
-	DevPort int
 	// Onboard is the number that the firmware gives to a port of the mainboard (acpi_index, or
 	// SMBIOS type 41); 0 for a port on a card.
 	Onboard int
 	// Label is what the firmware calls the port, such as "Embedded NIC 1".
 	Label string
-	// VirtualFunction is true for a share of a port that the hardware divides (SR-IOV). It
-	// fails with its card, and has no cable of its own.
-	VirtualFunction bool
 }
 
 // Identify finds a port's hardware in /sys, without the kernel's configuration lock. It
@@ -49,13 +44,12 @@ func identify(root, name string, want device) Identity {
 	if err != nil {
 		return Identity{}
 	}
-	return identityOf(root, dir, hardware, pciChain(root, hardware))
+	return identityOf(root, hardware, pciChain(root, hardware))
 }
 
-// identityOf is identify for the directories of a port: of its class, of its device, and the
-// PCI addresses above that.
-func identityOf(root, dir, hardware string, chain []string) Identity {
-	id := Identity{Driver: target(filepath.Join(hardware, "driver")), DevPort: int(readCount(dir, "dev_port").N)}
+// identityOf is identify for the directory of a port's device and the PCI addresses above that.
+func identityOf(root, hardware string, chain []string) Identity {
+	id := Identity{Driver: target(filepath.Join(hardware, "driver"))}
 	switch {
 	case target(filepath.Join(hardware, "subsystem")) == "usb":
 		// One interface of a device: 1-1.4:1.0 is on the device 1-1.4.
@@ -80,7 +74,6 @@ func (id *Identity) describeFunction(dir string) {
 		}
 	}
 	id.Label = readText(dir, "label")
-	id.VirtualFunction = target(filepath.Join(dir, "physfn")) != ""
 }
 
 // pciDir is the part of a device's directory that ends with its PCI function.

@@ -103,7 +103,7 @@ func OpenSensor(root string, of State) (*Sensor, error) {
 	}
 	chain := pciChain(root, hardware)
 	s.device = hardware
-	s.identity = identityOf(root, dir, hardware, chain)
+	s.identity = identityOf(root, hardware, chain)
 	if len(chain) > 0 {
 		s.function = pciDir(hardware, chain[len(chain)-1])
 		s.errors = append(s.errors, s.function)

@@ -35,10 +35,6 @@ type Uevent struct {
 	Path string
 	// Subsystem is "pci" or "net"; events of other subsystems are not handed out.
 	Subsystem string
-	// Bus is the address of a PCI device.
-	Bus string
-	// Interface is the name of an interface.
-	Interface string
 	// Recovery is what the kernel says of a PCIe error of the device.
 	Recovery Recovery
 }
@@ -128,10 +124,6 @@ func decodeUevent(b []byte) (Uevent, bool) {
 		switch name {
 		case "SUBSYSTEM":
 			e.Subsystem = value
-		case "PCI_SLOT_NAME":
-			e.Bus = value
-		case "INTERFACE":
-			e.Interface = value
 		case "ERROR_EVENT":
 			e.Recovery = recovery(value)
 		}

@@ -100,7 +100,7 @@ func TestUevents(t *testing.T) {
 	ok(t, r.Kernel().LinkDel(link))
 	for _, action := range []string{"add", "remove"} {
 		for {
-			if e := <-events; e.Interface == "u1" && e.Action == action {
+			if e := <-events; e.Path == "/devices/virtual/net/u1" && e.Action == action {
 				break
 			}
 		}

@@ -14,7 +14,6 @@ type Memory struct {
 	Resident     uint64 // pages present (VmRSS)
 	Proportional uint64 // the same, with each shared page divided among those that share it (Pss)
 	Locked       uint64 // address space that is locked, present or not (VmLck): far more than Resident
-	Swapped      uint64 // pages on swap (VmSwap); 0 for one that locked everything
 }
 
 // ReadMemory reads the figures of a process from /proc. Proportional needs the
@@ -26,7 +25,7 @@ func ReadMemory(pid int) (Memory, error) {
 	if err != nil {
 		return Memory{}, fmt.Errorf("cannot read the memory of process %d: %w", pid, err)
 	}
-	m := Memory{Resident: sum(string(status), "VmRSS:"), Locked: sum(string(status), "VmLck:"), Swapped: sum(string(status), "VmSwap:")}
+	m := Memory{Resident: sum(string(status), "VmRSS:"), Locked: sum(string(status), "VmLck:")}
 	// The sum over all mappings came with Linux 4.14.
 	maps, err := os.ReadFile(dir + "/smaps_rollup")
 	if errors.Is(err, fs.ErrNotExist) {
