@@ -32,6 +32,20 @@ const (
 	shellPatience = 90 * time.Second
 )
 
+// A computer is what a router needs of its machine while that has power.
+type computer interface {
+	Run(ctx context.Context, script string) (string, error)
+	Console() string
+	Lines() []machine.Line
+	SetLink(port int, up bool) error
+	RemoveCard() error
+	RemoveDisk() error
+	PowerOff()
+	Powered() bool
+	Ended() <-chan struct{}
+	Resets() <-chan string
+}
+
 // A router is one of the two machines, with a disk that outlives its power.
 type router struct {
 	lab      *lab
@@ -45,11 +59,12 @@ type router struct {
 	read     int      // how much of the console
 
 	mu     sync.Mutex
-	vm     *machine.Machine // nil before its first power
-	lit    bool             // the carrier of its end of the cable
-	past   past             // for the pictures
-	dark   bool             // its own end of the cable gives no light: it begins anew, or the card is out
-	maimed bool             // a part was pulled out; it wants new power to have it again
+	vm     computer // nil before its first power
+	lit    bool     // the carrier of its end of the cable
+	past   past     // for the pictures
+	dark   bool     // its own end of the cable gives no light: it begins anew
+	bare   bool     // the card is out
+	maimed bool     // a part was pulled out; it wants new power to have it again
 }
 
 // furnish gives the router whatever it lacks: power, its parts, a disk. It does not wait until it has booted.
@@ -125,14 +140,14 @@ func (r *router) scrap() error {
 func (r *router) shines() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.vm != nil && r.vm.Powered() && !r.dark
+	return r.vm != nil && r.vm.Powered() && !r.dark && !r.bare
 }
 
 // light sets the carrier of the cable's end.
 func (r *router) light(on bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.vm == nil || !r.vm.Powered() || r.maimed || r.lit == on {
+	if r.vm == nil || !r.vm.Powered() || r.bare || r.lit == on {
 		return nil
 	}
 	if err := r.vm.SetLink(0, on); err != nil && r.vm.Powered() {
@@ -161,18 +176,24 @@ func (r *router) powerOn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return r.take(vm)
+}
+
+// take makes a machine the router's, whose end of the cable has no carrier yet.
+func (r *router) take(vm computer) error {
+	now := r.lab.now()
 	r.mu.Lock()
-	r.vm, r.lit, r.dark, r.maimed = vm, false, false, false
-	now := l.now()
+	r.vm, r.read, r.lit, r.dark, r.bare, r.maimed = vm, 0, false, false, false, false
 	r.past.power = append(r.past.power, change{now, true})
 	r.past.carrier = append(r.past.carrier, change{now, false})
 	r.mu.Unlock()
 	go r.attend(vm)
-	return l.settle()
+	return r.lab.settle()
 }
 
 // attend keeps the carrier of the cable true until the machine has no power.
-func (r *router) attend(vm *machine.Machine) {
+func (r *router) attend(vm computer) {
+	var light <-chan time.Time
 	for {
 		select {
 		case <-vm.Ended():
@@ -185,19 +206,17 @@ func (r *router) attend(vm *machine.Machine) {
 			return
 		case <-vm.Resets():
 			r.shade(vm, true)
-			select {
-			case <-time.After(resetDark):
-			case <-vm.Ended():
-			}
+			light = time.After(resetDark)
+		case <-light:
 			r.shade(vm, false)
 		}
 	}
 }
 
 // shade has the router's end of the cable give no light, or light again.
-func (r *router) shade(vm *machine.Machine, dark bool) {
+func (r *router) shade(vm computer, dark bool) {
 	r.mu.Lock()
-	if r.vm == vm && !r.maimed {
+	if r.vm == vm {
 		r.dark = dark
 	}
 	r.mu.Unlock()
@@ -210,6 +229,9 @@ func (r *router) powerOff() error {
 	return r.lab.settle()
 }
 
+// unused is a port of the card without a wire: to give it carrier changes nothing, as long as it is there.
+const unused = machine.Ports - 1
+
 // pullCard pulls the card out, with all its ports. The other end of the cable goes dark when the machine has let go of it.
 func (r *router) pullCard(ctx context.Context) error {
 	r.mu.Lock()
@@ -219,11 +241,11 @@ func (r *router) pullCard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := until(ctx, 20*time.Second, r.name+" lets go of its card", func() bool { return r.vm.SetLink(0, false) != nil }); err != nil {
+	if err := until(ctx, 20*time.Second, r.name+" lets go of its card", func() bool { return r.vm.SetLink(unused, true) != nil }); err != nil {
 		return err
 	}
 	r.mu.Lock()
-	r.dark = true
+	r.bare = true
 	r.mu.Unlock()
 	return r.lab.settle()
 }
@@ -302,7 +324,9 @@ systemctl enable standfast.service
 networkctl reload
 systemctl start standfast.service
 systemctl is-active standfast.service`, r.lab.version[0], r.configuration(standfast)))
-	r.runs = standfast
+	if err == nil {
+		r.runs = standfast
+	}
 	return err
 }
 

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"standfast/service/lab/vm/machine"
 )
 
 // The bounds of stories in which the MASTER says nothing any more: a master-down interval, and what its service, kernel and machine may be late by.
@@ -187,10 +190,10 @@ func (r *router) reboot(ctx context.Context, meanwhile func() error) error {
 
 // last has the machine run a script from which it does not return.
 func (r *router) last(ctx context.Context, script string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	_, err := r.vm.Run(ctx, script)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && (ctx.Err() == nil || errors.Is(err, machine.ErrNoShell)) {
 		return fmt.Errorf("%s refuses %q: %w", r.name, script, err)
 	}
 	return nil
