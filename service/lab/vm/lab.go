@@ -169,9 +169,14 @@ func lookOn(ctx context.Context, d time.Duration) error {
 // serving is who answers for both virtual addresses now: over the last moments, nobody else does.
 func (l *lab) serving() string {
 	to := l.now()
+	return alone(to-500*time.Millisecond, to, l.lanAsk.Service(netip.MustParseAddr(lanVIP)), l.wanAsk.Service(netip.MustParseAddr(wanVIP)))
+}
+
+// alone is who served everything between two moments, and nobody else anything; empty if there is none.
+func alone(from, to time.Duration, services ...segment.Service) string {
 	who := ""
-	for i, s := range []segment.Service{l.lanAsk.Service(netip.MustParseAddr(lanVIP)), l.wanAsk.Service(netip.MustParseAddr(wanVIP))} {
-		spans := s.Spans(to-500*time.Millisecond, to)
+	for i, s := range services {
+		spans := s.Spans(from, to)
 		if len(spans) != 1 || len(spans[0].Who) != 1 || i > 0 && spans[0].Who[0] != who {
 			return ""
 		}

@@ -66,8 +66,7 @@ func run(args []string) int {
 	return 0
 }
 
-func parse(args []string) (plan, error) {
-	var p plan
+func parse(args []string) (p plan, err error) {
 	flags := flag.NewFlagSet("vm", flag.ContinueOnError)
 	flags.StringVar(&p.cache, "cache", "bin/vm-disk", "the `folder` where the machines' disk is kept for the next time")
 	flags.StringVar(&p.packages, "packages", "bin/vm-packages", "the `folder` with the packages: the installed one and a newer one")
@@ -85,16 +84,27 @@ func parse(args []string) (plan, error) {
 	if err := flags.Parse(args); err != nil {
 		return p, err
 	}
-	wanted := strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })
-	for _, s := range stories() {
-		if len(wanted) == 0 && (!p.short || s.short) || slices.Contains(wanted, s.key) {
-			p.stories = append(p.stories, s)
+	if flags.NArg() > 0 {
+		return p, fmt.Errorf("%q is no flag; -h lists them", flags.Args())
+	}
+	p.stories, err = choose(strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }), p.short)
+	return p, err
+}
+
+// choose returns the stories that are wanted, in the order in which they are told: by their keys, or several by the letter of theirs.
+func choose(wanted []string, short bool) (chosen []story, err error) {
+	means := func(w string, s story) bool { return w == s.key || w == strings.TrimRight(s.key, "0123456789") }
+	for _, w := range wanted {
+		if !slices.ContainsFunc(stories(), func(s story) bool { return means(w, s) }) {
+			return nil, fmt.Errorf("%q is none of the stories; -h lists them", w)
 		}
 	}
-	if flags.NArg() > 0 || len(p.stories) == 0 {
-		return p, fmt.Errorf("%q is none of the stories; -h lists them", strings.Join(append(flags.Args(), wanted...), " "))
+	for _, s := range stories() {
+		if len(wanted) == 0 && (!short || s.short) || slices.ContainsFunc(wanted, func(w string) bool { return means(w, s) }) {
+			chosen = append(chosen, s)
+		}
 	}
-	return p, nil
+	return chosen, nil
 }
 
 // tell tells the stories, and returns in how many something was wrong.
@@ -188,8 +198,8 @@ func (l *lab) pack(folder string) error {
 	if err != nil {
 		return err
 	}
-	if len(found) < 2 {
-		return fmt.Errorf("two packages are needed in %s, one newer than the other; ./build.sh vm makes them", folder)
+	if len(found) != 2 {
+		return fmt.Errorf("two packages are needed in %s, one newer than the other, and not %d; ./build.sh vm makes them", folder, len(found))
 	}
 	slices.Sort(found)
 	me, err := os.Executable()

@@ -76,22 +76,31 @@ func (w *watch) end(ctx context.Context) outcome {
 	w.to = w.lab.now()
 	_ = lookOn(ctx, segment.PingBound)
 	o := &w.out
-	for _, s := range []segment.Service{
-		w.lab.lanAsk.Service(netip.MustParseAddr(lanVIP)), w.lab.wanAsk.Service(netip.MustParseAddr(wanVIP)),
-	} {
-		o.Nobody = max(o.Nobody, s.Nobody(w.from, w.to))
-		o.Both = max(o.Both, s.Both(w.from, w.to))
-		o.Moves = max(o.Moves, s.Transitions(w.from, w.to))
-	}
-	lost := w.lab.ping.Pings().Losses(w.from, w.to)
-	o.Lost, o.Sent = lost.Lost, lost.Sent
+	o.measure(w.from, w.to, w.lab.ping.Pings(), w.lab.lanAsk.Service(netip.MustParseAddr(lanVIP)), w.lab.wanAsk.Service(netip.MustParseAddr(wanVIP)))
 	for _, r := range w.lab.pair() {
 		for _, line := range r.said(`\(VI_1\) Entering \w+ STATE`) {
 			o.Entered = append(o.Entered, r.name+" "+strings.Fields(line)[2])
 		}
 	}
-	o.Took = w.to - w.from
 	return *o
+}
+
+// measure takes the figures from what was recorded between two moments. Where nothing was, nothing is shown.
+func (o *outcome) measure(from, to time.Duration, pings segment.Pings, services ...segment.Service) {
+	o.Took = to - from
+	for _, s := range services {
+		o.Nobody = max(o.Nobody, s.Nobody(from, to))
+		o.Both = max(o.Both, s.Both(from, to))
+		o.Moves = max(o.Moves, s.Transitions(from, to))
+		if len(s.Spans(from, to)) == 0 {
+			o.Wrong = append(o.Wrong, "it is not known who served")
+		}
+	}
+	lost := pings.Losses(from, to)
+	o.Lost, o.Sent = lost.Lost, lost.Sent
+	if o.Sent == 0 {
+		o.Wrong = append(o.Wrong, "no packet was sent")
+	}
 }
 
 // stumble is how long an emulated machine may answer nobody because its host does something else. Addresses that were really gone cost packets, too.
