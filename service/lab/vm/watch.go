@@ -145,7 +145,7 @@ func (w *watch) verdict(ctx context.Context, r *router) {
 	}
 	i := why.Instances[0]
 	v := i.Verdict
-	if len(i.Transitions) > 0 && time.Since(i.Transitions[0].Time) < w.lab.now()-w.from {
+	if len(i.Transitions) > 0 && why.Time.Sub(i.Transitions[0].Time) < w.lab.now()-w.from {
 		v = i.Transitions[0].Verdict
 		w.out.Verdict = fmt.Sprintf("%s %s→%s: ", r.name, i.Transitions[0].From, i.Transitions[0].To)
 	} else {

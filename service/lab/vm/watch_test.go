@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -110,6 +111,38 @@ func TestJudgement(t *testing.T) {
 				t.Errorf("%s is %s: %q", c.name, name, o.Wrong)
 			}
 		}
+	}
+}
+
+// TestVerdict: a transition counts if it is one of the story, by the machine's own clock, which is not the laboratory's.
+func TestVerdict(t *testing.T) {
+	const document = `{"time": "2001-02-03T04:05:16Z", "instances": [{"state": "MASTER", "reason": "as it was", "verdict": {"finding": "%s", "rule": "now"},
+		"transitions": [{"time": "2001-02-03T04:05:%s", "from": "BACKUP", "to": "MASTER", "verdict": {"finding": "peer-dead", "rule": "then"}}]}]}`
+	for _, c := range []struct{ finding, second, want string }{
+		{"peer-alive", "15Z", "B BACKUP→MASTER: peer-dead (then)"},
+		{"peer-alive", "06.001Z", "B BACKUP→MASTER: peer-dead (then)"},
+		{"peer-alive", "05Z", "B stays MASTER: peer-alive (now)"},
+		{"none", "05Z", "B stays MASTER: as it was"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l, _, b := pairOfToys(t)
+			b.script = func(context.Context, string) (string, error) { return fmt.Sprintf(document, c.finding, c.second), nil }
+			w := l.watch("a", standfast)
+			time.Sleep(10 * time.Second)
+			w.verdict(t.Context(), l.b)
+			if w.out.Verdict != "" {
+				t.Errorf("a router without our daemon has a verdict: %q", w.out.Verdict)
+			}
+			l.b.runs = standfast
+			w.verdict(t.Context(), l.b)
+			if w.out.Verdict != c.want || len(w.out.Wrong) > 0 {
+				t.Errorf("%s: %q, %q, want %q", c.second, w.out.Verdict, w.out.Wrong, c.want)
+			}
+			b.script = func(context.Context, string) (string, error) { return `{"instances": []}`, nil }
+			if w.verdict(t.Context(), l.b); len(w.out.Wrong) != 1 {
+				t.Errorf("a service without an instance is not wrong: %q", w.out.Wrong)
+			}
+		})
 	}
 }
 
