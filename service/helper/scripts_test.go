@@ -433,6 +433,7 @@ func TestScriptHelperReturns(t *testing.T) {
 	s := script(t, dir, "s", "#!/bin/sh\necho $2 >> $1\n")
 	c := startClient(t, dir)
 	var want string
+	var helpers []*helper
 	for i := range 3 {
 		if i > 0 {
 			soonIs(t, "the service notices", func() bool { return c.said("the script helper is not there")() })
@@ -440,6 +441,7 @@ func TestScriptHelperReturns(t *testing.T) {
 		word := strconv.Itoa(i)
 		c.Post("VI_0", []string{s, out, word})
 		h := startHelper(t, dir, 0, quickLimits())
+		helpers = append(helpers, h)
 		c.wait(t, i+1)
 		want += word + "\n"
 		if diff := cmp.Diff(want, content(t, out)); diff != "" {
@@ -455,6 +457,11 @@ func TestScriptHelperReturns(t *testing.T) {
 	for _, o := range c.told() {
 		if o.Result != ScriptSucceeded {
 			t.Errorf("outcome: %v", o)
+		}
+	}
+	for _, h := range helpers { // the last may not have got to it yet, the others have
+		if h.said("not understood")() {
+			t.Errorf("a helper that ended says %q", h.lines)
 		}
 	}
 }

@@ -226,7 +226,7 @@ func (s *scriptServer) serve(conn *net.UnixConn) {
 		}
 		s.submit(scriptTask{job, c})
 	}
-	if err := lines.Err(); err != nil {
+	if err := lines.Err(); err != nil && !errors.Is(err, net.ErrClosed) { // closed by this helper, which ends
 		s.log(fmt.Sprintf("a service is not understood: %v", err))
 	}
 }
