@@ -214,6 +214,23 @@ func TestDeafUnit(t *testing.T) {
 	}
 }
 
+// TestGroup: systemd names a process's unit in a hierarchy of its own on CentOS 7, beside others on 8, and in the only one on 9.
+func TestGroup(t *testing.T) {
+	const unit = "/system.slice/keepalived.service"
+	for cgroup, want := range map[string]string{
+		"11:cpuset:/\n4:cpu,cpuacct:" + unit + "\n1:name=systemd:" + unit + "\n":        unit,
+		"12:memory:/x\n1:name=systemd:" + unit + "\n0::" + unit + "\n":                  unit,
+		"1:name=systemd:" + unit + "\n0::/\n":                                           unit,
+		"0::" + unit + "\n":                                                             unit,
+		"1:name=systemd:/user.slice/user-0.slice/session-3.scope\n4:cpu:" + unit + "\n": "/user.slice/user-0.slice/session-3.scope",
+		"": "",
+	} {
+		if got := group(cgroup); got != want {
+			t.Errorf("%q: %q, want %q", cgroup, got, want)
+		}
+	}
+}
+
 // TestOutage: 3 s and the skew of priority 150 in version 2, and the exchange.
 func TestOutage(t *testing.T) {
 	c, complaints := configfs.Load(debian().files, defaultFile)
