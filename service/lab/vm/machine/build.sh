@@ -53,4 +53,9 @@ image() {
 }
 
 rm -rf "$root"
-base && kernel && habits && lean && image
+# On lines of their own: in a list joined by && nothing in them would end this script.
+base
+kernel
+habits
+lean
+image
