@@ -59,10 +59,11 @@ type portNews struct {
 	err     error
 }
 
-// carrierNews is a carrier-loss counter that moved.
+// carrierNews is a carrier-loss counter that moved, or a link that is gone before the kernel counts it.
 type carrierNews struct {
 	index int
 	count uint32
+	dark  bool
 }
 
 // service is everything the loop owns. Its fields are touched by the loop's
@@ -112,6 +113,7 @@ type service struct {
 	read      latest[struct{}]
 	wanted    latest[map[socketKey]site]
 	polled    latest[polling]
+	links     latest[polling]
 	hurry     latest[struct{}]
 	surveyed  latest[map[node.Port]int]
 	verify    latest[[]suspect]

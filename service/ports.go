@@ -182,7 +182,7 @@ func (s *service) checkLosses(name node.Port) {
 
 func (s *service) takeCarrier(news carrierNews) {
 	state, ok := s.book.byIndex[news.index]
-	if ok && s.book.lost(news.index, news.count) {
+	if ok && (news.dark || s.book.lost(news.index, news.count)) {
 		s.step(node.CarrierLost{Port: node.Port(state.Name)})
 		s.alarm++
 		s.examine()
@@ -218,6 +218,7 @@ func (s *service) takeTestimony(t testimony) {
 	if len(e.Ports) > 0 {
 		s.step(e)
 	}
+	s.followLinks()
 }
 
 // tellFacts logs what is known of a port now and was not before.

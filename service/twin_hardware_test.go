@@ -21,6 +21,7 @@ type twinHardware twinHost
 // fittings are what the drivers of a host say, by port. The world's lock guards it.
 type fittings struct {
 	root    string // of a piece of /sys; empty: there is none
+	driver  string // of ports without one
 	link    map[string]ethtool.Link
 	mode    map[string]ethtool.Mode
 	module  map[string]ethtool.Module
@@ -35,7 +36,8 @@ type fittings struct {
 
 func newFittings() *fittings {
 	return &fittings{
-		link: map[string]ethtool.Link{}, mode: map[string]ethtool.Mode{}, module: map[string]ethtool.Module{}, mii: map[string]ethtool.MII{},
+		driver: "twin",
+		link:   map[string]ethtool.Link{}, mode: map[string]ethtool.Mode{}, module: map[string]ethtool.Module{}, mii: map[string]ethtool.MII{},
 		failing: map[string]error{}, silent: map[string]error{}, hung: map[string]chan struct{}{}, asked: map[string]int{}, beneath: map[string]string{}, events: map[chan port.Uevent]bool{},
 	}
 }
@@ -123,7 +125,7 @@ func (h *twinHardware) MII(index int) (ethtool.MII, error) {
 func (h *twinHardware) Driver(index int) (ethtool.Driver, error) {
 	_, leave, err := h.enter("driver", index)
 	defer leave()
-	return ethtool.Driver{Name: "twin", Firmware: "1.63, 0x800009fa"}, err
+	return ethtool.Driver{Name: h.drivers.driver, Firmware: "1.63, 0x800009fa"}, err
 }
 
 // twinSensor is the sensor of a port without a piece of /sys: what it sends is counted.
@@ -132,7 +134,7 @@ type twinSensor struct {
 	name string
 }
 
-func (twinSensor) Identity() port.Identity    { return port.Identity{Driver: "twin"} }
+func (s twinSensor) Identity() port.Identity  { return port.Identity{Driver: s.h.drivers.driver} }
 func (twinSensor) Concerned(port.Uevent) bool { return false }
 
 func (s twinSensor) Beneath() string {

@@ -55,7 +55,7 @@ func (s *service) start(ctx context.Context, w watchers, k kernels, theirs forei
 	s.vitals.occupied = []*occupancy{&mutations.inside, &leases.inside}
 	for _, run := range []func(context.Context){
 		opener.run, mutations.run, leases.run, s.body.keep,
-		s.announcer, s.portReader, s.surveyor, s.carrierPoller, s.controlled,
+		s.announcer, s.portReader, s.surveyor, s.carrierPoller, s.linkPoller, s.controlled,
 		s.examined, s.watchDevices,
 		s.storage.run, s.storage.converse,
 		func(ctx context.Context) { s.edges.helpers(ctx, s.launcher) },

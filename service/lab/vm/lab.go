@@ -167,9 +167,12 @@ func lookOn(ctx context.Context, d time.Duration) error {
 }
 
 // serving is who answers for both virtual addresses now: over the last moments, nobody else does.
-func (l *lab) serving() string {
+func (l *lab) serving() string { return l.server(500 * time.Millisecond) }
+
+// server is who has served alone for a time until now.
+func (l *lab) server(over time.Duration) string {
 	to := l.now()
-	return alone(to-500*time.Millisecond, to, l.lanAsk.Service(netip.MustParseAddr(lanVIP)), l.wanAsk.Service(netip.MustParseAddr(wanVIP)))
+	return alone(to-over, to, l.lanAsk.Service(netip.MustParseAddr(lanVIP)), l.wanAsk.Service(netip.MustParseAddr(wanVIP)))
 }
 
 // alone is who served everything between two moments, and nobody else anything; empty if there is none.

@@ -158,6 +158,9 @@ func (w *watch) verdict(ctx context.Context, r *router) {
 	w.out.Verdict += v.Finding + " (" + v.Rule + ")"
 }
 
+// settled is for how long A has served alone before a story begins.
+const settled = 5 * time.Second
+
 // ready brings the pair to where every story begins: both have power, all parts and the cable, run the daemon, and A serves, as it has for a while.
 func (l *lab) ready(ctx context.Context, d daemon) error {
 	if err := l.pull(false); err != nil {
@@ -173,11 +176,11 @@ func (l *lab) ready(ctx context.Context, d daemon) error {
 			return fmt.Errorf("%w\n%s", err, tail(r.vm.Console()))
 		}
 	}
-	if err := until(ctx, time.Minute, "A serves alone", func() bool { return l.serving() == "A" }); err != nil {
+	if err := until(ctx, 2*time.Minute, "A serves alone", func() bool { return l.server(settled) == "A" }); err != nil {
 		return err
 	}
 	if d != standfast {
-		return lookOn(ctx, 5*time.Second)
+		return nil
 	}
 	return l.calibrated(ctx)
 }
