@@ -103,8 +103,9 @@ func (o *outcome) measure(from, to time.Duration, pings segment.Pings, services 
 	}
 }
 
-// stumble is how long an emulated machine may answer nobody because its host does something else. Addresses that were really gone cost packets, too.
-const stumble = 500 * time.Millisecond
+// stumble is how long an emulated machine may answer nobody because its host does something else: as long as a packet may take that is not lost.
+// Addresses that were really gone cost packets, too.
+const stumble = segment.PingBound
 
 // still wants a story in which nothing moves, and no daemon says that anything does.
 func (o *outcome) still() {
