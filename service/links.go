@@ -13,21 +13,21 @@ const linkPoll = 50 * time.Millisecond
 
 // followLinks has the links of heartbeat ports asked for whose drivers report a carrier late.
 func (s *service) followLinks() {
-	p := polling{ports: map[string]int{}, every: linkPoll}
+	var asked []int
 	for _, name := range s.plan.heartbeats() {
 		state := s.book.find(name)
 		if state.Present && carrierIsLate(s.book.testimony[name].hardware.Driver) && len(s.held) < len(s.plan.node.Instances) {
-			p.ports[string(name)] = state.Index
+			asked = append(asked, state.Index)
 		}
 	}
-	s.links.put(p)
+	s.links.put(asked)
 }
 
 // linkPoller asks for links, and tells of each that is gone. The carrier, which follows within seconds, is left to those who read it.
 func (s *service) linkPoller(ctx context.Context) {
 	ticker := time.NewTicker(linkPoll)
 	defer ticker.Stop()
-	var asked map[string]int
+	var asked []int
 	known := map[int]ethtool.Carrier{}
 	for {
 		tick := ticker.C
@@ -37,8 +37,7 @@ func (s *service) linkPoller(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case wanted := <-s.links:
-			asked = wanted.ports
+		case asked = <-s.links:
 		case <-tick:
 			for _, index := range asked {
 				s.askLink(ctx, index, known)

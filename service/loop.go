@@ -113,7 +113,7 @@ type service struct {
 	read      latest[struct{}]
 	wanted    latest[map[socketKey]site]
 	polled    latest[polling]
-	links     latest[polling]
+	links     latest[[]int] // by index
 	hurry     latest[struct{}]
 	surveyed  latest[map[node.Port]int]
 	verify    latest[[]suspect]

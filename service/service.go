@@ -156,7 +156,7 @@ func newService(o Options, e edges, out outlets, p plan) *service {
 		loaded: make(chan loaded, 1), queries: make(chan chan<- Snapshot), reloads: make(chan chan<- error), signals: e.signals,
 		mutations: newMailbox(), leases: newMailbox(), jobs: make(chan []announcement, 64),
 		read: newLatest[struct{}](), wanted: newLatest[map[socketKey]site](),
-		hurry: newLatest[struct{}](), polled: newLatest[polling](), links: newLatest[polling](), surveyed: newLatest[map[node.Port]int](),
+		hurry: newLatest[struct{}](), polled: newLatest[polling](), links: newLatest[[]int](), surveyed: newLatest[map[node.Port]int](),
 		verify: newLatest[[]suspect](), verified: make(chan verified),
 		examiner: newExaminer(e.hardware, e.now, out.log),
 		sent:     map[node.Port]uint64{}, lastHeard: map[node.Port]time.Duration{},

@@ -69,31 +69,23 @@ func masterOff(ctx context.Context, w *watch) error {
 
 // backupOff takes the power from the one who stands by: the cable of the one who serves goes dark.
 func backupOff(ctx context.Context, w *watch) error {
-	l := w.lab
-	if err := w.do("the BACKUP's power is off", l.b.powerOff); err != nil {
-		return err
-	}
-	if err := lookOn(ctx, peace); err != nil {
-		return err
-	}
-	w.verdict(ctx, l.a)
-	w.end(ctx)
-	if w.out.Daemon == standfast {
-		w.out.still()
-	}
-	return nil
+	return undisturbed(ctx, w, "the BACKUP's power is off", w.lab.b.powerOff, w.lab.a)
 }
 
 // cableOut pulls the cable while both live.
 func cableOut(ctx context.Context, w *watch) error {
-	l := w.lab
-	if err := w.do("the cable is out, both live", func() error { return l.pull(true) }); err != nil {
+	return undisturbed(ctx, w, "the cable is out, both live", func() error { return w.lab.pull(true) }, w.lab.b)
+}
+
+// undisturbed is a story in which nothing may move. Whoever is in doubt is asked for his verdict.
+func undisturbed(ctx context.Context, w *watch, what string, act func() error, doubter *router) error {
+	if err := w.do(what, act); err != nil {
 		return err
 	}
 	if err := lookOn(ctx, peace); err != nil {
 		return err
 	}
-	w.verdict(ctx, l.b)
+	w.verdict(ctx, doubter)
 	w.end(ctx)
 	if w.out.Daemon == standfast {
 		w.out.still()
