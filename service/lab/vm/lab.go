@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -194,4 +195,54 @@ func makeFolder() (string, error) {
 		return "", err
 	}
 	return folder, os.Chmod(folder, 0o700)
+}
+
+// settled is for how long A has served alone before a story begins.
+const settled = 5 * time.Second
+
+// ready brings the pair to where every story begins: both have power, all parts and the cable, run the daemon, and A serves, as it has for a while.
+func (l *lab) ready(ctx context.Context, d daemon) error {
+	if err := l.pull(false); err != nil {
+		return err
+	}
+	for _, r := range l.pair() {
+		if err := r.furnish(ctx); err != nil {
+			return err
+		}
+	}
+	for _, r := range []*router{l.b, l.a} {
+		if err := r.arise(ctx, d); err != nil {
+			return fmt.Errorf("%w\n%s", err, tail(r.vm.Console()))
+		}
+	}
+	if err := until(ctx, 2*time.Minute, "A serves alone", func() bool { return l.server(settled) == "A" }); err != nil {
+		return err
+	}
+	if d != standfast {
+		return nil
+	}
+	return l.calibrated(ctx)
+}
+
+// calibrated waits until B knows A's voice on every port: before, a silence proves nothing to it.
+func (l *lab) calibrated(ctx context.Context) error {
+	last := error(nil)
+	err := until(ctx, time.Minute, "B is calibrated", func() bool {
+		s, err := l.b.status(ctx)
+		last = err
+		known := 0
+		for _, p := range s.Ports {
+			if p.Calibrated {
+				known++
+			}
+		}
+		return err == nil && known == 2 && len(s.Instances) == 1 && s.Instances[0].State == "BACKUP"
+	})
+	return errors.Join(err, last)
+}
+
+// tail is the end of a text.
+func tail(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-15):], "\n")
 }
